@@ -1,0 +1,32 @@
+# The admin UI
+FROM node:22-alpine AS ui
+WORKDIR /src/webui
+COPY webui/package.json webui/package-lock.json webui/.npmrc ./
+RUN npm ci --no-audit --no-fund
+COPY webui/ ./
+RUN npm run build
+
+# The program
+FROM golang:1.26-alpine AS build
+ARG VERSION=devel
+ARG COMMIT=unknown
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+COPY --from=ui /src/webui/dist ./webui/dist
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT}" -o /out/wxsteward ./cmd/wxsteward
+
+# WeChat Cloud Run needs sh and ca-certificates in the image, and start.sh in the work folder.
+FROM alpine:3.22
+RUN apk add --no-cache ca-certificates tzdata libcap \
+	&& adduser -D -H -u 10001 wxsteward \
+	&& mkdir -p /app/data && chown wxsteward /app/data
+WORKDIR /app
+COPY --from=build /out/wxsteward start.sh ./
+# An ordinary user may then listen on port 80.
+RUN setcap cap_net_bind_service=+ep /app/wxsteward
+ENV LISTEN_ADDR=:80 DATA_DIR=/app/data
+EXPOSE 80
+USER wxsteward
+ENTRYPOINT ["/app/start.sh"]

@@ -1,0 +1,78 @@
+# wxsteward: every target explains itself in `make help`.
+
+SHELL := /bin/sh
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+TOOLS := $(CURDIR)/.tools
+LINT := $(TOOLS)/golangci-lint
+LINT_VERSION := v2.15.0
+VULN := $(TOOLS)/govulncheck
+VULN_VERSION := v1.9.0
+FUZZTIME ?= 60s
+UI_SOURCES := $(shell find webui/src webui/public webui/index.html webui/vite.config.ts webui/package-lock.json -type f 2>/dev/null)
+
+.PHONY: help run build test test-go test-ui e2e lint vuln fuzz bench openapi fmt clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## build everything and run it: a simulation, or the real thing when WX_APPID is set
+	@.ci/need postgres
+	@./start.sh $$([ -n "$$WX_APPID$$CBR_ENV_ID" ] && echo serve || echo simulate)
+
+build: webui/dist/index.html ## bin/wxsteward with the admin UI in it
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/wxsteward ./cmd/wxsteward
+
+webui/node_modules/.package-lock.json: webui/package.json webui/package-lock.json
+	cd webui && npm ci --no-audit --no-fund --loglevel=error
+
+webui/dist/index.html: webui/node_modules/.package-lock.json $(UI_SOURCES)
+	cd webui && npm run build
+
+test: lint test-ui test-go e2e ## run every check: lint, UI, Go with a real PostgreSQL, browser
+
+test-go: ## Go tests, with a private PostgreSQL
+	@.ci/need postgres
+	go vet ./...
+	go test -timeout 15m ./...
+
+test-ui: webui/node_modules/.package-lock.json ## type check, lint and unit tests of the admin UI
+	cd webui && npm run typecheck && npm run lint && npm test
+
+e2e: build ## play operator, merchant and reviewer in a browser against the built program
+	@.ci/need postgres chromium
+	cd webui && npm run e2e
+
+$(LINT):
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+$(VULN):
+	GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION)
+
+lint: $(LINT) ## golangci-lint
+	$(LINT) run ./...
+
+vuln: $(VULN) ## known vulnerabilities of the Go dependencies (asks the vulnerability database)
+	$(VULN) ./...
+
+fuzz: ## fuzz whatever reads strangers' bytes, FUZZTIME=60s each
+	@set -e; for pkg in $$(go list ./...); do \
+		for name in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; done
+
+bench: build ## measure start, size and memory (docs/benchmarks.md)
+	@.ci/need postgres
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/wxsteward
+
+openapi: ## write the API description and the UI's types from it
+	go run ./cmd/wxsteward openapi > webui/openapi.json
+	cd webui && npm run types
+
+fmt: $(LINT) ## format the code
+	$(LINT) fmt ./...
+	cd webui && npm run format
+
+clean: ## remove what was built (not ./data)
+	rm -rf bin webui/node_modules webui/dist/assets webui/dist/index.html $(TOOLS)

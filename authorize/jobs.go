@@ -1,0 +1,179 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/jobs"
+	"github.com/wxsteward/wxsteward/internal/wechat"
+)
+
+// queue is where jobs go, in the transaction of what they follow from.
+type queue interface {
+	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) error
+}
+
+const (
+	// exchangeTries bounds faults of the database and deaths of processes; pauses for WeChat cost no try.
+	exchangeTries = 100
+	detailsTries  = 8
+	overdueLimit  = 200
+	keepExchanges = 30 * 24 * time.Hour
+)
+
+// ExchangeArgs has an authorization code exchanged. The fingerprint names the row; the code itself is not in the queue.
+type ExchangeArgs struct {
+	Fingerprint string `json:"fingerprint"`
+}
+
+// Kind names the job.
+func (ExchangeArgs) Kind() string { return "authorize_exchange" }
+
+// DetailsArgs has a merchant's details read.
+type DetailsArgs struct {
+	AppID string `json:"appid"`
+}
+
+// Kind names the job.
+func (DetailsArgs) Kind() string { return "authorize_details" }
+
+// SweepArgs goes after exchanges that nobody has come back to.
+type SweepArgs struct{}
+
+// Kind names the job.
+func (SweepArgs) Kind() string { return "authorize_sweep" }
+
+// InsertOpts has one at a time; the schedule brings the next.
+func (SweepArgs) InsertOpts() river.InsertOpts { return *oneWaiting(1) }
+
+// CleanArgs removes what nobody needs any more.
+type CleanArgs struct{}
+
+// Kind names the job.
+func (CleanArgs) Kind() string { return "authorize_clean" }
+
+// InsertOpts has one at a time; the schedule brings the next.
+func (CleanArgs) InsertOpts() river.InsertOpts { return *oneWaiting(1) }
+
+// oneWaiting lets a job that has not ended serve all who want it.
+func oneWaiting(tries int) *river.InsertOpts {
+	return &river.InsertOpts{MaxAttempts: tries, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
+	}}}
+}
+
+func (s *Service) enqueueExchange(ctx context.Context, tx pgx.Tx, fingerprint string) error {
+	return s.queue.InsertTx(ctx, tx, ExchangeArgs{fingerprint}, &river.InsertOpts{MaxAttempts: exchangeTries, Priority: 1})
+}
+
+func (s *Service) enqueueDetails(ctx context.Context, tx pgx.Tx, appid string) error {
+	return s.queue.InsertTx(ctx, tx, DetailsArgs{appid}, &river.InsertOpts{MaxAttempts: detailsTries, Priority: 2})
+}
+
+// RegisterJobs adds the workers and schedules of this package to r, before it starts.
+func (s *Service) RegisterJobs(r *jobs.Runner) error {
+	jobs.Add(r, &exchangeWorker{s: s})
+	jobs.Add(r, &detailsWorker{s: s})
+	jobs.Add(r, &sweepWorker{s: s})
+	jobs.Add(r, &cleanWorker{s: s})
+	for _, schedule := range []struct {
+		id, spec string
+		args     river.JobArgs
+	}{
+		{"authorize_sweep", "@every 30s", SweepArgs{}},
+		{"authorize_clean", "17 4 * * *", CleanArgs{}},
+	} {
+		if err := r.Schedule(schedule.id, schedule.spec, func() river.JobArgs { return schedule.args }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type exchangeWorker struct {
+	river.WorkerDefaults[ExchangeArgs]
+	s *Service
+}
+
+func (w *exchangeWorker) Work(ctx context.Context, job *river.Job[ExchangeArgs]) error {
+	again, err := w.s.work(ctx, job.Args.Fingerprint)
+	if err != nil {
+		return fmt.Errorf("exchange authorization code: %w", err)
+	}
+	if again > 0 {
+		return river.JobSnooze(again)
+	}
+	return nil
+}
+
+// NextRetry is quick: a code lives for ten minutes, and faults that come here are the database's.
+func (w *exchangeWorker) NextRetry(job *river.Job[ExchangeArgs]) time.Time {
+	return time.Now().Add(min(time.Second<<min(max(job.Attempt-1, 0), 10), 15*time.Second))
+}
+
+// Timeout is above what reading a long list and exchanging take together.
+func (w *exchangeWorker) Timeout(*river.Job[ExchangeArgs]) time.Duration { return 2 * time.Minute }
+
+type detailsWorker struct {
+	river.WorkerDefaults[DetailsArgs]
+	s *Service
+}
+
+func (w *detailsWorker) Work(ctx context.Context, job *river.Job[DetailsArgs]) error {
+	err := w.s.Refresh(ctx, job.Args.AppID)
+	if fe, ok := errors.AsType[*fault.Error](err); ok && (fe.Kind == fault.NotFound || fe.Kind == fault.Unauthorized) {
+		return nil // withdrawn meanwhile
+	}
+	if err == nil || wechat.ClassOf(err) == wechat.ClassTransient {
+		return err
+	}
+	// A refusal is noted beside the merchant for the operator, who can ask again; repeating it by itself would only spend
+	// quota.
+	return river.JobCancel(err)
+}
+
+// NextRetry begins with RetryBase and grows to ten minutes.
+func (w *detailsWorker) NextRetry(job *river.Job[DetailsArgs]) time.Time {
+	return time.Now().Add(min(w.s.RetryBase<<min(max(job.Attempt-1, 0), 10), 10*time.Minute))
+}
+
+type sweepWorker struct {
+	river.WorkerDefaults[SweepArgs]
+	s *Service
+}
+
+// Work enqueues the exchanges whose own job was lost, whatever had become of it.
+func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
+	now := w.s.Now()
+	return w.s.inTx(ctx, func(tx pgx.Tx) error {
+		due, err := claimOverdue(ctx, tx, now, now.Add(lease), overdueLimit)
+		if err != nil {
+			return fmt.Errorf("find overdue exchanges: %w", err)
+		}
+		for _, fingerprint := range due {
+			if err := w.s.enqueueExchange(ctx, tx, fingerprint); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+type cleanWorker struct {
+	river.WorkerDefaults[CleanArgs]
+	s *Service
+}
+
+func (w *cleanWorker) Work(ctx context.Context, _ *river.Job[CleanArgs]) error {
+	if err := clean(ctx, w.s.db, w.s.Now(), keepExchanges); err != nil {
+		return fmt.Errorf("clean up authorizations: %w", err)
+	}
+	return nil
+}

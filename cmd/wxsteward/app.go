@@ -1,0 +1,401 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/labstack/echo/v4"
+
+	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/codesubmit"
+	"github.com/wxsteward/wxsteward/component"
+	"github.com/wxsteward/wxsteward/internal/adminauth"
+	"github.com/wxsteward/wxsteward/internal/httpserver"
+	"github.com/wxsteward/wxsteward/internal/jobs"
+	"github.com/wxsteward/wxsteward/internal/live"
+	"github.com/wxsteward/wxsteward/internal/localpg"
+	"github.com/wxsteward/wxsteward/internal/postgres"
+	"github.com/wxsteward/wxsteward/internal/sealed"
+	"github.com/wxsteward/wxsteward/internal/settings"
+	"github.com/wxsteward/wxsteward/internal/tokenstore"
+	"github.com/wxsteward/wxsteward/internal/wechat"
+	"github.com/wxsteward/wxsteward/migrations"
+	"github.com/wxsteward/wxsteward/webui"
+)
+
+// app is the whole program. What starts registers its stop; stops run last-in, first-out.
+type app struct {
+	cfg    config
+	log    *slog.Logger
+	errOut io.Writer // for the operator: where to go, first password
+	sim    *simulation
+
+	public, inner net.Listener
+	pool          *pgxpool.Pool
+	keys          *sealed.Keyring
+	server        *httpserver.Server
+	innerServer   *http.Server
+	auth          *adminauth.Service
+	runner        *jobs.Runner
+	hub           *live.Hub
+	prepared      atomic.Bool
+	failed        chan error
+	stops         []func(ctx context.Context)
+	ready         func() // called once when everything works; for tests
+}
+
+func serve(ctx context.Context, env environment, io streams) error {
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	if err := c.needAppID(); err != nil {
+		return err
+	}
+	return (&app{cfg: c, log: newLogger(c, io), errOut: io.err}).run(ctx)
+}
+
+// run starts everything, serves until ctx ends or something fails for good, and stops everything in reverse.
+func (a *app) run(ctx context.Context) (err error) {
+	a.failed = make(chan error, 4)
+	defer func() { a.stop(ctx, err) }()
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
+	a.log.InfoContext(ctx, "starting", append([]any{slog.String("version", versionLine())}, a.cfg.attrs()...)...)
+	if err := a.openDatabase(ctx); err != nil {
+		return err
+	}
+	if err := a.build(); err != nil {
+		return err
+	}
+	a.start(ctx)
+	select {
+	case <-ctx.Done():
+		a.log.InfoContext(ctx, "stopping")
+		return nil
+	case err := <-a.failed:
+		return err
+	}
+}
+
+func (a *app) onStop(fn func(ctx context.Context)) { a.stops = append(a.stops, fn) }
+
+func (a *app) stop(ctx context.Context, cause error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.shutdownTimeout)
+	defer cancel()
+	for i := len(a.stops) - 1; i >= 0; i-- {
+		a.stops[i](ctx)
+	}
+	if cause == nil {
+		a.log.InfoContext(ctx, "stopped")
+	}
+}
+
+// listen opens both addresses before slow work, so that a port that is taken shows at once.
+func (a *app) listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	var err error
+	if a.public, err = lc.Listen(ctx, "tcp", a.cfg.listenAddr); err != nil {
+		return fmt.Errorf("LISTEN_ADDR %s cannot be used (%w): stop what uses it, or set another, e.g. LISTEN_ADDR=:8090", a.cfg.listenAddr, plain(err))
+	}
+	a.onStop(func(context.Context) { _ = a.public.Close() })
+	if a.cfg.innerAddr == "" {
+		return nil
+	}
+	if a.inner, err = lc.Listen(ctx, "tcp", a.cfg.innerAddr); err != nil {
+		return fmt.Errorf("INNER_LISTEN_ADDR %s cannot be used (%w): set another, or INNER_LISTEN_ADDR=off", a.cfg.innerAddr, plain(err))
+	}
+	a.onStop(func(context.Context) { _ = a.inner.Close() })
+	return nil
+}
+
+// plain takes the system's own words out of a network error.
+func plain(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+// openDatabase makes the pool; with a private database it starts that first, while health checks are answered.
+func (a *app) openDatabase(ctx context.Context) error {
+	var err error
+	if a.keys, err = keyring(a.cfg); err != nil {
+		return err
+	}
+	dbURL := a.cfg.databaseURL
+	if dbURL.IsZero() {
+		over := a.serveStarting(ctx)
+		server, err := localpg.Start(ctx, localpg.Config{DataDir: a.cfg.dataDir, Logger: a.log})
+		over()
+		if err != nil {
+			return err
+		}
+		a.onStop(func(ctx context.Context) { a.stopped(ctx, "private database", server.Stop(ctx)) })
+		dbURL = sealed.New(server.URL())
+	}
+	if a.pool, err = postgres.Open(ctx, dbURL, postgres.PoolConfig{}); err != nil {
+		return fmt.Errorf("DATABASE_URL cannot be used: %w", err)
+	}
+	a.onStop(func(context.Context) { a.pool.Close() })
+	return nil
+}
+
+// build makes every service and wires them. Nothing runs yet.
+func (a *app) build() error {
+	c := a.cfg
+	now := time.Now
+	origin := c.publicURL.Scheme + "://" + c.publicURL.Host
+	version, _ := buildVersion()
+	a.server = httpserver.New(httpserver.Config{PublicURL: c.publicURL, TrustedProxies: c.trustedProxies, Logger: a.log, Version: version})
+	a.auth = adminauth.New(adminauth.Config{DB: a.pool, Keys: a.keys, Logger: a.log, SecureCookie: c.publicURL.Scheme == "https", PublicOrigin: origin})
+	a.hub = live.NewHub(func(ctx context.Context) (*pgx.Conn, error) {
+		return pgx.ConnectConfig(ctx, a.pool.Config().ConnConfig)
+	}, a.log)
+	var err error
+	if a.runner, err = jobs.New(a.pool, jobs.Config{Logger: a.log, Location: c.location, SoftStop: c.shutdownTimeout / 2}); err != nil {
+		return err
+	}
+
+	store := settings.New(a.pool, a.keys)
+	tokens := tokenstore.New(a.pool, a.keys, now, a.log)
+	locks := postgres.NewLocker(a.pool)
+	wx := wechat.New(wechat.Config{AppID: c.appid, BaseURL: c.apiBase, Rate: c.rate, Concurrency: c.concurrency})
+	platform := component.New(component.Config{
+		AppID: c.appid, Mode: c.mode, Transport: "token", ForwarderToken: c.forwardToken, ForwarderCIDRs: c.forwardCIDRs,
+		EnvSecret: c.envSecret, EnvMessageToken: c.envToken, EnvAESKey: c.envAESKey, PublicURL: c.publicURL,
+		TicketStaleAfter: c.ticketStale, MessageRetention: c.retention, Now: now, Logger: a.log,
+	}, component.Deps{DB: a.pool, Keys: a.keys, Settings: store, Tokens: tokens, WeChat: wx, Queue: a.runner})
+	merchants := authorize.New(authorize.Config{
+		PublicURL: c.publicURL, MPBaseURL: c.mpBase, OpenBaseURL: c.openBase, RetryBase: c.retryBase, Now: now, Logger: a.log,
+	}, authorize.Deps{DB: a.pool, Keys: a.keys, Tokens: tokens, WeChat: wx, Component: platform, Queue: a.runner, Locker: locks, Hub: a.hub})
+	releases := codesubmit.New(codesubmit.Config{
+		DetectionPoll: c.detectionPoll, AuditPoll: c.auditPoll, RetryBase: c.retryBase, Location: c.location, Now: now, Logger: a.log,
+	}, codesubmit.Deps{DB: a.pool, Locker: locks, Queue: a.runner, Merchants: merchants, Platform: platform})
+
+	platform.Handle(merchants)
+	platform.Handle(releases)
+	merchants.OnWithdrawn(releases.AuthorizerWithdrawn)
+	for _, register := range []func(*jobs.Runner) error{platform.RegisterJobs, merchants.RegisterJobs, releases.RegisterJobs, a.auth.InstallJobs} {
+		if err := register(a.runner); err != nil {
+			return err
+		}
+	}
+	e := a.server.Echo()
+	platform.RegisterRoutes(e)
+	merchants.RegisterRoutes(e)
+	a.describe(platform, merchants, releases)
+	if a.sim != nil {
+		a.sim.register(e, a.auth)
+	}
+	if err := webui.Register(e); err != nil {
+		return err
+	}
+	a.server.Ready("database", func(ctx context.Context) error {
+		if !a.prepared.Load() {
+			return errors.New("not migrated yet")
+		}
+		return a.pool.Ping(ctx)
+	})
+	if a.inner != nil {
+		inner := echo.New()
+		inner.HideBanner, inner.HidePort = true, true
+		platform.RegisterInner(inner, merchants.Token)
+		a.innerServer = &http.Server{Handler: inner, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
+	}
+	return nil
+}
+
+// describe registers the admin API; it needs no database, so that the API's description can be printed anywhere.
+func (a *app) describe(platform *component.Service, merchants *authorize.Service, releases *codesubmit.Service) {
+	a.auth.Install(a.server)
+	api := a.server.API()
+	platform.RegisterAPI(api)
+	merchants.RegisterAPI(api)
+	releases.RegisterAPI(api)
+	a.server.Events(adminauth.Op(http.MethodGet, "/events", "live-updates", "Live updates", adminauth.Viewer, "events"), a.hub, a.auth.StillSignedIn)
+	registerMeta(api, a.sim != nil, a.cfg.appid)
+}
+
+// start begins to serve and prepares the database beside it: until that is done, /readyz is 503.
+func (a *app) start(ctx context.Context) {
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.onStop(func(context.Context) { cancel() })
+	go func() { a.fail("live updates", a.hub.Run(background)) }()
+	if a.sim != nil {
+		a.onStop(func(ctx context.Context) { a.stopped(ctx, "simulator", a.sim.close()) })
+	}
+	a.onStop(func(ctx context.Context) {
+		if a.prepared.Load() {
+			a.stopped(ctx, "job queue", a.runner.Stop(ctx))
+		}
+	})
+	if a.inner != nil {
+		go func() { a.fail("inner listener", ignoreClosed(a.innerServer.Serve(a.inner))) }()
+		a.onStop(func(ctx context.Context) { a.stopped(ctx, "inner listener", a.innerServer.Shutdown(ctx)) })
+	}
+	go func() { a.fail("public listener", a.server.Serve(background, a.public)) }()
+	a.onStop(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, a.cfg.shutdownTimeout/3)
+		defer cancel()
+		a.stopped(ctx, "public listener", a.server.Shutdown(ctx))
+	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.fail("database", a.prepare(ctx))
+	}()
+	a.onStop(func(context.Context) { <-done })
+}
+
+// prepare brings the database up to date and starts the work, trying for as long as it takes while the database is
+// away. It fails for what waiting does not mend.
+func (a *app) prepare(ctx context.Context) error {
+	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := a.prepareOnce(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if !postgres.IsUnavailable(err) {
+			return err
+		}
+		a.log.WarnContext(ctx, "database is away, trying again", slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (a *app) prepareOnce(ctx context.Context) error {
+	if err := a.checkKey(ctx); err != nil {
+		return err
+	}
+	if err := migrations.Up(ctx, a.pool, a.log); err != nil {
+		return err
+	}
+	if err := settings.CheckMasterKey(ctx, a.pool, a.keys); err != nil {
+		return err
+	}
+	generated, created, err := a.auth.EnsureFirstAdmin(ctx, a.cfg.adminUser, a.cfg.adminPassword.Reveal())
+	if err != nil {
+		return err
+	}
+	if err := a.runner.Start(ctx); err != nil {
+		return err
+	}
+	a.prepared.Store(true)
+	if a.sim != nil {
+		a.sim.start(ctx)
+	}
+	a.welcome(generated, created)
+	if a.ready != nil {
+		a.ready()
+	}
+	return nil
+}
+
+// checkKey refuses a wrong MASTER_KEY before anything is touched; a new database has nothing to check yet.
+func (a *app) checkKey(ctx context.Context) error {
+	var known bool
+	if err := a.pool.QueryRow(ctx, `SELECT to_regclass('setting') IS NOT NULL`).Scan(&known); err != nil || !known {
+		return err
+	}
+	return settings.CheckMasterKey(ctx, a.pool, a.keys)
+}
+
+// welcome says where to go; the first password is printed here and nowhere else.
+func (a *app) welcome(generated string, created bool) {
+	page := a.cfg.publicURL.JoinPath("/admin/").String()
+	fmt.Fprintf(a.errOut, "\n  wxsteward is ready: %s\n", page)
+	switch {
+	case generated != "":
+		fmt.Fprintf(a.errOut, "  user %s, first password %s (shown once; change it after signing in)\n\n", a.cfg.adminUser, generated)
+	case created:
+		fmt.Fprintf(a.errOut, "  user %s, password as in ADMIN_PASSWORD\n\n", a.cfg.adminUser)
+	default:
+		fmt.Fprintf(a.errOut, "  sign in as before; forgotten? set a new password with: wxsteward passwd %s\n\n", a.cfg.adminUser)
+	}
+}
+
+// fail ends the program for an error that is not part of stopping.
+func (a *app) fail(what string, err error) {
+	if err == nil {
+		return
+	}
+	select {
+	case a.failed <- fmt.Errorf("%s: %w", what, err):
+	default: // one cause is enough
+	}
+}
+
+func (a *app) stopped(ctx context.Context, what string, err error) {
+	if err != nil {
+		a.log.WarnContext(ctx, "did not stop in order", slog.String("what", what), slog.Any("error", err))
+	}
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// metaOutput is what a page needs to know before anybody signs in.
+type metaOutput struct {
+	Body struct {
+		Version    string `json:"version"`
+		Simulation bool   `json:"simulation" doc:"WeChat is simulated."`
+		AppID      string `json:"appid"`
+	}
+}
+
+func registerMeta(api huma.API, simulation bool, appid string) {
+	op := adminauth.Op(http.MethodGet, "/meta", "get-meta", "Version and mode of this program", adminauth.Anyone, "meta")
+	huma.Register(api, op, func(context.Context, *struct{}) (*metaOutput, error) {
+		out := &metaOutput{}
+		out.Body.Version, _ = buildVersion()
+		out.Body.Simulation = simulation
+		out.Body.AppID = appid
+		return out, nil
+	})
+}
+
+// writeOpenAPI prints the description of the admin API.
+func writeOpenAPI(out io.Writer) error {
+	a := &app{cfg: config{publicURL: &url.URL{Scheme: "http", Host: "localhost:8080"}}, log: slog.New(slog.DiscardHandler)}
+	a.cfg.location = time.UTC
+	keys, err := sealed.NewKeyring(sealed.GenerateKey())
+	if err != nil {
+		return err
+	}
+	a.keys = keys
+	if a.pool, err = postgres.Open(context.Background(), sealed.New("postgres://127.0.0.1:1/none"), postgres.PoolConfig{}); err != nil {
+		return err
+	}
+	defer a.pool.Close()
+	if err := a.build(); err != nil {
+		return err
+	}
+	spec, err := a.server.SpecJSON()
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(spec)
+	return err
+}

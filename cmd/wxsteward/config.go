@@ -1,0 +1,344 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // schedules need TIMEZONE also where the machine has no zone files
+
+	"github.com/wxsteward/wxsteward/component"
+	"github.com/wxsteward/wxsteward/internal/sealed"
+)
+
+// config is the environment of contract §2, checked.
+type config struct {
+	appid        string
+	envSecret    sealed.Secret
+	envToken     sealed.Secret
+	envAESKey    sealed.Secret
+	mode         string
+	transport    string
+	apiBase      string
+	mpBase       string
+	openBase     string
+	forwardToken sealed.Secret
+	forwardCIDRs []netip.Prefix
+
+	databaseURL sealed.Secret
+	dataDir     string
+	masterKey   sealed.Secret
+
+	listenAddr      string
+	innerAddr       string // empty: off
+	publicURL       *url.URL
+	adminUser       string
+	adminPassword   sealed.Secret
+	trustedProxies  []netip.Prefix
+	location        *time.Location
+	rate            float64
+	concurrency     int
+	detectionPoll   time.Duration
+	auditPoll       time.Duration
+	retryBase       time.Duration
+	retention       time.Duration
+	ticketStale     time.Duration
+	shutdownTimeout time.Duration
+	logLevel        slog.Level
+	logFormat       string
+}
+
+// environment looks a variable up; an empty value counts as not set.
+type environment func(name string) string
+
+// loadConfig reads and checks every variable. Its error is one line that names the variable, what is wrong and an
+// example; the first one found is told.
+func loadConfig(env environment) (config, error) {
+	r := reader{env: env}
+	c := config{
+		appid:           r.appid(),
+		envSecret:       r.secret("WX_APP_SECRET"),
+		envToken:        r.secret("WX_MESSAGE_TOKEN"),
+		envAESKey:       r.aesKey("WX_ENCODING_AES_KEY"),
+		mode:            r.word("WX_MODE", component.ModeServer, component.ModeCloudRun),
+		mpBase:          r.baseURL("WX_MP_BASE_URL", "https://mp.weixin.qq.com"),
+		openBase:        r.baseURL("WX_OPEN_BASE_URL", "https://open.weixin.qq.com"),
+		forwardToken:    r.secret("FORWARDER_TOKEN"),
+		forwardCIDRs:    r.cidrs("FORWARDER_CIDRS", "127.0.0.1/32"),
+		databaseURL:     r.databaseURL(),
+		dataDir:         r.text("DATA_DIR", "./data"),
+		masterKey:       r.masterKey(),
+		listenAddr:      r.addr("LISTEN_ADDR", ":8080"),
+		innerAddr:       r.innerAddr(),
+		publicURL:       r.publicURL(),
+		adminUser:       r.text("ADMIN_USERNAME", "admin"),
+		adminPassword:   r.adminPassword(),
+		trustedProxies:  r.cidrs("TRUSTED_PROXIES", "10.0.0.0/8"),
+		location:        r.location("TIMEZONE", "Asia/Shanghai"),
+		rate:            r.number("WECHAT_RATE", 50),
+		concurrency:     r.count("WECHAT_CONCURRENCY", 16),
+		detectionPoll:   r.duration("DETECTION_POLL", time.Minute),
+		auditPoll:       r.duration("AUDIT_POLL", 10*time.Minute),
+		retryBase:       r.duration("WECHAT_RETRY_BASE", 5*time.Second),
+		retention:       time.Duration(r.count("MESSAGE_RETENTION_DAYS", 90)) * 24 * time.Hour,
+		ticketStale:     r.duration("TICKET_STALE_AFTER", 30*time.Minute),
+		shutdownTimeout: r.duration("SHUTDOWN_TIMEOUT", 10*time.Second),
+		logLevel:        r.logLevel(),
+		logFormat:       r.word("LOG_FORMAT", "", "json", "text"),
+	}
+	// Read though nothing uses them yet, so that a typing error shows today.
+	r.duration("DELIVERY_RETRY_BASE", 5*time.Second)
+	r.baseURL("BUSINESS_UPSTREAM", "")
+	r.boolean("ALLOW_PRIVATE_TARGETS", c.mode == component.ModeCloudRun)
+
+	c.transport = r.transport(c.mode)
+	c.apiBase = r.baseURL("WX_API_BASE_URL", "https://api.weixin.qq.com")
+	if r.err == nil && !c.databaseURL.IsZero() && c.masterKey.IsZero() {
+		r.fail("MASTER_KEY", `is required with DATABASE_URL: make one with "wxsteward genkey" and keep it, e.g. MASTER_KEY=`+exampleKey())
+	}
+	return c, r.err
+}
+
+func exampleKey() string { return base64.StdEncoding.EncodeToString(make([]byte, 32)) }
+
+// needAppID is asked by serve only.
+func (c config) needAppID() error {
+	if c.appid == "" {
+		return errors.New(`WX_APPID is missing: set it to the appid of your third-party platform, e.g. WX_APPID=wx1234567890abcdef (or try "wxsteward simulate", which needs nothing)`)
+	}
+	return nil
+}
+
+type reader struct {
+	env environment
+	err error
+}
+
+func (r *reader) fail(name, what string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%s %s", name, what)
+	}
+}
+
+func (r *reader) text(name, standard string) string {
+	if v := r.env(name); v != "" {
+		return v
+	}
+	return standard
+}
+
+func (r *reader) secret(name string) sealed.Secret { return sealed.New(r.env(name)) }
+
+func (r *reader) appid() string {
+	v := r.env("WX_APPID")
+	if v == "" {
+		v, _, _ = strings.Cut(r.env("CBR_ENV_ID"), "-")
+	}
+	if strings.ContainsFunc(v, func(c rune) bool { return c <= ' ' }) {
+		r.fail("WX_APPID", "must hold no spaces, e.g. WX_APPID=wx1234567890abcdef")
+	}
+	return v
+}
+
+func (r *reader) aesKey(name string) sealed.Secret {
+	v := r.env(name)
+	if v != "" && (len(v) != 43 || strings.ContainsFunc(v, func(c rune) bool { return !isAlnum(c) })) {
+		r.fail(name, "must be the 43 letters and digits that WeChat's console shows, e.g. "+name+"="+strings.Repeat("A", 43))
+	}
+	return sealed.New(v)
+}
+
+func isAlnum(c rune) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+// word is one of allowed; the first is the default.
+func (r *reader) word(name string, allowed ...string) string {
+	v := r.env(name)
+	if v == "" {
+		return allowed[0]
+	}
+	for _, a := range allowed {
+		if v == a {
+			return v
+		}
+	}
+	last := allowed[len(allowed)-1]
+	r.fail(name, fmt.Sprintf("is %q, but must be %s, e.g. %s=%s", v, strings.Trim(strings.Join(allowed, " or "), " or "), name, last))
+	return allowed[0]
+}
+
+func (r *reader) transport(mode string) string {
+	standard := "token"
+	if mode == component.ModeCloudRun {
+		standard = "openapi"
+	}
+	if r.env("WX_COMPONENT_TRANSPORT") == "" {
+		return standard
+	}
+	return r.word("WX_COMPONENT_TRANSPORT", "token", "openapi", "cloudtoken")
+}
+
+func (r *reader) baseURL(name, standard string) string {
+	v := r.text(name, standard)
+	if v == "" {
+		return ""
+	}
+	u, err := url.Parse(v)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		example := standard
+		if example == "" {
+			example = "http://127.0.0.1:8090"
+		}
+		r.fail(name, "must be a scheme and a host, e.g. "+name+"="+example)
+	}
+	return strings.TrimSuffix(v, "/")
+}
+
+func (r *reader) publicURL() *url.URL {
+	v := r.baseURL("PUBLIC_URL", "http://localhost:8080")
+	u, err := url.Parse(v)
+	if err != nil || u.Path != "" {
+		r.fail("PUBLIC_URL", "must be a scheme and a host without a path, e.g. PUBLIC_URL=https://steward.example.com")
+		return &url.URL{}
+	}
+	return u
+}
+
+func (r *reader) databaseURL() sealed.Secret {
+	v := r.env("DATABASE_URL")
+	if v != "" && !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
+		r.fail("DATABASE_URL", "must begin with postgres://, e.g. DATABASE_URL=postgres://user:password@host:5432/wxsteward")
+	}
+	return sealed.New(v)
+}
+
+func (r *reader) masterKey() sealed.Secret {
+	v := r.env("MASTER_KEY")
+	if v == "" {
+		return sealed.Secret{}
+	}
+	if _, err := sealed.NewKeyring(v); err != nil {
+		r.fail("MASTER_KEY", "must be 32 bytes in base64; make one with \"wxsteward genkey\", e.g. MASTER_KEY="+exampleKey())
+	}
+	return sealed.New(v)
+}
+
+func (r *reader) addr(name, standard string) string {
+	v := r.text(name, standard)
+	_, port, err := net.SplitHostPort(v)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		r.fail(name, fmt.Sprintf("is %q, but must be an address and a port, e.g. %s=%s", v, name, standard))
+	}
+	return v
+}
+
+func (r *reader) innerAddr() string {
+	if r.env("INNER_LISTEN_ADDR") == "off" {
+		return ""
+	}
+	return r.addr("INNER_LISTEN_ADDR", "127.0.0.1:8081")
+}
+
+func (r *reader) adminPassword() sealed.Secret {
+	v := r.env("ADMIN_PASSWORD")
+	if v != "" && len([]rune(v)) < 10 {
+		r.fail("ADMIN_PASSWORD", "must have at least 10 characters, e.g. ADMIN_PASSWORD=correct-horse-battery")
+	}
+	return sealed.New(v)
+}
+
+func (r *reader) cidrs(name, example string) []netip.Prefix {
+	var list []netip.Prefix
+	for part := range strings.FieldsFuncSeq(r.env(name), func(c rune) bool { return c == ',' || c == ' ' || c == ';' }) {
+		prefix, err := netip.ParsePrefix(part)
+		if err != nil {
+			if addr, addrErr := netip.ParseAddr(part); addrErr == nil {
+				prefix, err = addr.Prefix(addr.BitLen())
+			}
+		}
+		if err != nil {
+			r.fail(name, fmt.Sprintf("has %q, but must be networks separated by commas, e.g. %s=%s", part, name, example))
+			return nil
+		}
+		list = append(list, prefix)
+	}
+	return list
+}
+
+func (r *reader) location(name, standard string) *time.Location {
+	v := r.text(name, standard)
+	loc, err := time.LoadLocation(v)
+	if err != nil || v == "Local" {
+		r.fail(name, fmt.Sprintf("is %q, which is no known time zone, e.g. %s=%s", v, name, standard))
+		return time.UTC
+	}
+	return loc
+}
+
+func (r *reader) number(name string, standard float64) float64 {
+	v := r.env(name)
+	if v == "" {
+		return standard
+	}
+	n, err := strconv.ParseFloat(v, 64)
+	if err != nil || !(n > 0) || n > 1e6 {
+		r.fail(name, fmt.Sprintf("is %q, but must be a number above zero, e.g. %s=%v", v, name, standard))
+		return standard
+	}
+	return n
+}
+
+func (r *reader) count(name string, standard int) int {
+	v := r.env(name)
+	if v == "" {
+		return standard
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n <= 0 || n > 1e6 {
+		r.fail(name, fmt.Sprintf("is %q, but must be a whole number above zero, e.g. %s=%d", v, name, standard))
+		return standard
+	}
+	return n
+}
+
+func (r *reader) boolean(name string, standard bool) bool {
+	v := r.env(name)
+	if v == "" {
+		return standard
+	}
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		r.fail(name, fmt.Sprintf("is %q, but must be true or false, e.g. %s=true", v, name))
+	}
+	return b
+}
+
+func (r *reader) duration(name string, standard time.Duration) time.Duration {
+	v := r.env(name)
+	if v == "" {
+		return standard
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d <= 0 {
+		r.fail(name, fmt.Sprintf("is %q, but must be a duration above zero, e.g. %s=%s", v, name, standard))
+		return standard
+	}
+	return d
+}
+
+func (r *reader) logLevel() slog.Level {
+	var level slog.Level
+	v := r.text("LOG_LEVEL", "info")
+	if err := level.UnmarshalText([]byte(v)); err != nil {
+		r.fail("LOG_LEVEL", fmt.Sprintf("is %q, but must be debug, info, warn or error, e.g. LOG_LEVEL=info", v))
+	}
+	return level
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/wxsteward/wxsteward/internal/adminauth"
+	"github.com/wxsteward/wxsteward/internal/localpg"
+	"github.com/wxsteward/wxsteward/internal/postgres"
+	"github.com/wxsteward/wxsteward/internal/sealed"
+	"github.com/wxsteward/wxsteward/internal/settings"
+	"github.com/wxsteward/wxsteward/migrations"
+)
+
+// keyring takes MASTER_KEY, or the key that the private database was first started with.
+func keyring(c config) (*sealed.Keyring, error) {
+	if !c.masterKey.IsZero() {
+		return sealed.NewKeyring(c.masterKey.Reveal())
+	}
+	key, err := keyFile(filepath.Join(c.dataDir, "master.key"))
+	if err != nil {
+		return nil, err
+	}
+	ring, err := sealed.NewKeyring(key)
+	if err != nil {
+		return nil, fmt.Errorf("%s is damaged: put the key back that was made with this DATA_DIR", filepath.Join(c.dataDir, "master.key"))
+	}
+	return ring, nil
+}
+
+// keyFile reads the key, or makes it once: of several that start together one wins, and a crash leaves no half file.
+func keyFile(path string) (string, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // DATA_DIR is the operator's
+	if err == nil {
+		return strings.TrimSpace(string(text)), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("cannot read the master key: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // the database's user must be able to pass
+		return "", fmt.Errorf("cannot make DATA_DIR: %w", err)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), "master.key.*") // 0600
+	if err != nil {
+		return "", fmt.Errorf("cannot write to DATA_DIR: %w", err)
+	}
+	defer os.Remove(tmp.Name()) //nolint:errcheck // linked or useless by then
+	_, err = tmp.WriteString(sealed.GenerateKey() + "\n")
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return "", fmt.Errorf("cannot write the master key: %w", err)
+	}
+	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("cannot write the master key: %w", err)
+	}
+	return keyFile(path)
+}
+
+// withDatabase runs fn with the database of DATABASE_URL, of a running wxsteward on DATA_DIR, or of a private one
+// started for the time being.
+func withDatabase(ctx context.Context, c config, logger *slog.Logger, fn func(ctx context.Context, pool *pgxpool.Pool) error) error {
+	url := c.databaseURL
+	if url.IsZero() {
+		running, err := localpg.Find(c.dataDir)
+		if err != nil {
+			return err
+		}
+		if running == "" {
+			server, err := localpg.Start(ctx, localpg.Config{DataDir: c.dataDir, Logger: logger})
+			if err != nil {
+				return err
+			}
+			defer func() {
+				stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.shutdownTimeout)
+				defer cancel()
+				if err := server.Stop(stopCtx); err != nil {
+					logger.ErrorContext(stopCtx, "private database did not stop in order", slog.Any("error", err))
+				}
+			}()
+			running = server.URL()
+		}
+		url = sealed.New(running)
+	}
+	pool, err := postgres.Open(ctx, url, postgres.PoolConfig{MaxConns: 4})
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	return fn(ctx, pool)
+}
+
+func migrate(ctx context.Context, args []string, env environment, io streams) error {
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	what := "up"
+	if len(args) > 0 {
+		what = args[0]
+	}
+	if what != "up" && what != "status" {
+		return fmt.Errorf("migrate takes up or status, not %q", what)
+	}
+	logger := newLogger(c, io)
+	return withDatabase(ctx, c, logger, func(ctx context.Context, pool *pgxpool.Pool) error {
+		if what == "up" {
+			if err := migrations.Up(ctx, pool, logger); err != nil {
+				return err
+			}
+		}
+		list, err := migrations.Status(ctx, pool)
+		if err != nil {
+			return err
+		}
+		for _, m := range list {
+			when := "pending"
+			if !m.AppliedAt.IsZero() {
+				when = m.AppliedAt.UTC().Format("2006-01-02 15:04:05Z")
+			}
+			fmt.Fprintf(io.out, "%-20s  %-9s  %5d  %s\n", when, m.Source, m.Version, m.Name)
+		}
+		return nil
+	})
+}
+
+func passwd(ctx context.Context, args []string, env environment, io streams) error {
+	if len(args) != 1 {
+		return errors.New("passwd takes the user's name, e.g. wxsteward passwd admin")
+	}
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	password, err := readPassword(args[0], io)
+	if err != nil {
+		return err
+	}
+	keys, err := keyring(c)
+	if err != nil {
+		return err
+	}
+	return withDatabase(ctx, c, newLogger(c, io), func(ctx context.Context, pool *pgxpool.Pool) error {
+		if err := settings.CheckMasterKey(ctx, pool, keys); err != nil {
+			return err
+		}
+		auth := adminauth.New(adminauth.Config{DB: pool, Keys: keys})
+		if err := auth.SetPassword(ctx, args[0], password); err != nil {
+			return err
+		}
+		fmt.Fprintln(io.err, "The password of "+args[0]+" is changed; running sessions have ended.")
+		return nil
+	})
+}

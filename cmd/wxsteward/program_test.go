@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wxsteward/wxsteward/internal/postgres/postgrestest"
+	"github.com/wxsteward/wxsteward/internal/sealed"
+	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
+	"github.com/wxsteward/wxsteward/internal/wechat/wechattest"
+)
+
+// syncBuffer collects what a program writes.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close() //nolint:errcheck // only its number is wanted
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	return port
+}
+
+// world is a WeChat, a database and the settings with which programs run in them.
+type world struct {
+	t      testing.TB
+	fake   *wechatfake.Server
+	env    map[string]string
+	base   string
+	output *syncBuffer // of every program
+}
+
+// newWorld makes a WeChat with some drafts and merchants. wrap, if not nil, stands in front of WeChat's API.
+func newWorld(t testing.TB, wrap func(http.Handler) http.Handler) *world {
+	t.Helper()
+	port := freePort(t)
+	base := "http://127.0.0.1:" + port
+	fake, err := wechatfake.New(wechatfake.Config{
+		ComponentAppID: wechattest.ComponentAppID, ComponentSecret: wechattest.ComponentSecret,
+		Token: wechattest.Token, EncodingAESKey: wechattest.EncodingAESKey,
+		EventURL: base + "/wxcallback/component", MessageURL: base + "/wxcallback/biz/$APPID$", LaunchHost: "127.0.0.1:" + port,
+		DetectionTime: 300 * time.Millisecond, TicketInterval: -1, PushRetryPause: 300 * time.Millisecond, PushTimeout: 5 * time.Second,
+	})
+	require.NoError(t, err)
+	fake.Start(t.Context())
+	var handler http.Handler = fake
+	if wrap != nil {
+		handler = wrap(fake)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		_ = fake.Close()
+	})
+	_, err = fake.AddDraft(wechatfake.Draft{
+		UserVersion: "2.3.0", UserDesc: "autumn", SourceAppID: "wxdev00000000000001", SourceName: "dev",
+		Package: wechatfake.Package{Pages: []string{"pages/index/index", "pages/order/list"}, PrivacyKeys: []string{"UserInfo"}},
+	})
+	require.NoError(t, err)
+	fake.SetPlatformDomains([]string{"api.a.com"}, []string{"m.a.com"})
+	return &world{t: t, fake: fake, base: base, output: &syncBuffer{}, env: map[string]string{
+		"WX_APPID": wechattest.ComponentAppID, "WX_APP_SECRET": wechattest.ComponentSecret,
+		"WX_MESSAGE_TOKEN": wechattest.Token, "WX_ENCODING_AES_KEY": wechattest.EncodingAESKey,
+		"WX_API_BASE_URL": server.URL, "WX_MP_BASE_URL": server.URL, "WX_OPEN_BASE_URL": server.URL,
+		"DATABASE_URL": postgrestest.URL(t), "MASTER_KEY": sealed.GenerateKey(),
+		"LISTEN_ADDR": "127.0.0.1:" + port, "INNER_LISTEN_ADDR": "off", "PUBLIC_URL": base,
+		"ADMIN_PASSWORD": testPassword, "DETECTION_POLL": "200ms", "AUDIT_POLL": "1s", "WECHAT_RETRY_BASE": "200ms",
+		"WECHAT_RATE": "1000", "LOG_FORMAT": "json", "LOG_LEVEL": "debug", "DATA_DIR": t.TempDir(),
+	}}
+}
+
+func (w *world) addMerchant(appid string, change func(*wechatfake.Merchant)) {
+	w.t.Helper()
+	m := wechatfake.Merchant{
+		AppID: appid, NickName: "Shop " + appid, Signature: "A shop.",
+		Categories: []wechatfake.Category{{FirstClass: "商家自营", SecondClass: "食品饮料", FirstID: 1, SecondID: 2, Status: 3}},
+	}
+	if change != nil {
+		change(&m)
+	}
+	require.NoError(w.t, w.fake.AddMerchant(m))
+}
+
+// start runs the program in this process until the test ends or stop is called, which must end it in order.
+func (w *world) start() (stop func()) {
+	w.t.Helper()
+	c, err := loadConfig(func(name string) string { return w.env[name] })
+	require.NoError(w.t, err)
+	ready := make(chan struct{})
+	io := streams{strings.NewReader(""), w.output, w.output}
+	a := &app{cfg: c, log: newLogger(c, io), errOut: io.err, ready: func() { close(ready) }}
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // outlives the test's context to be stopped in order
+	done := make(chan error, 1)
+	go func() { done <- a.run(ctx) }()
+	select {
+	case <-ready:
+	case err := <-done:
+		w.t.Fatalf("program ended: %v\n%s", err, w.output)
+	case <-time.After(30 * time.Second):
+		w.t.Fatalf("program is not ready\n%s", w.output)
+	}
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			select {
+			case err := <-done:
+				if err != nil {
+					w.t.Errorf("program ended with %v", err)
+				}
+			case <-time.After(20 * time.Second):
+				w.t.Error("program did not stop")
+			}
+		})
+	}
+	w.t.Cleanup(stop)
+	w.t.Cleanup(func() {
+		if w.t.Failed() && testing.Verbose() {
+			w.t.Log(w.output)
+		}
+	})
+	return stop
+}
+
+// buildOnce builds the program for tests that need a process of its own.
+var buildOnce = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "wxsteward-test")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "wxsteward")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w: %s", err, out)
+	}
+	return path, nil
+})
+
+// process is the program as a process of its own.
+type process struct {
+	cmd  *exec.Cmd
+	done chan error
+}
+
+// spawn starts the built program; it does not wait until it serves.
+func (w *world) spawn(args ...string) *process {
+	w.t.Helper()
+	path, err := buildOnce()
+	require.NoError(w.t, err)
+	cmd := exec.Command(path, args...) //nolint:gosec,noctx // the program under test, ended by the test
+	for name, value := range w.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"))
+	cmd.Stdout, cmd.Stderr = w.output, w.output
+	require.NoError(w.t, cmd.Start())
+	p := &process{cmd: cmd, done: make(chan error, 1)}
+	go func() { p.done <- cmd.Wait() }()
+	w.t.Cleanup(func() { _ = cmd.Process.Kill() })
+	return p
+}
+
+func (w *world) waitReady() {
+	w.t.Helper()
+	eventually(w.t, "ready", func() (bool, string) {
+		req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.base+"/readyz", nil)
+		require.NoError(w.t, err)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false, err.Error()
+		}
+		defer resp.Body.Close() //nolint:errcheck // only the status counts
+		return resp.StatusCode == http.StatusOK, resp.Status
+	})
+}

@@ -1,0 +1,160 @@
+package codesubmit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/wechat"
+)
+
+// Failure is why a step did not get through, as stored: facts only. The operator's sentence is made when it is read,
+// in the reader's language.
+type Failure struct {
+	Code    string `json:"code"` // a blocker code or a kind of failure
+	Detail  string `json:"detail,omitempty"`
+	Op      string `json:"op,omitempty"` // WeChat's path
+	ErrCode int    `json:"errcode,omitempty"`
+	ErrMsg  string `json:"errmsg,omitempty"`
+	RID     string `json:"rid,omitempty"`
+}
+
+func (f *Failure) Error() string {
+	if f.ErrCode != 0 {
+		return fmt.Sprintf("%s: wechat %s: errcode %d: %s (rid %s)", f.Code, f.Op, f.ErrCode, f.ErrMsg, f.RID)
+	}
+	return f.Code + ": " + f.Detail
+}
+
+// failureOf turns an error of a call into what is stored.
+func failureOf(err error) *Failure {
+	var own *Failure
+	if errors.As(err, &own) {
+		return own
+	}
+	var refusal *wechat.APIError
+	if errors.As(err, &refusal) {
+		return &Failure{Code: codeFor(refusal.Code), Op: refusal.Op, ErrCode: refusal.Code, ErrMsg: refusal.Msg, RID: refusal.RID}
+	}
+	var transport *wechat.TransportError
+	if errors.As(err, &transport) {
+		return &Failure{Code: "wechat_unavailable", Op: transport.Op, Detail: transport.Error()}
+	}
+	var told *fault.Error
+	if errors.As(err, &told) {
+		return &Failure{Code: string(told.Kind), Detail: told.Msg}
+	}
+	return &Failure{Code: "internal", Detail: err.Error()}
+}
+
+// codeFor gives errcodes that are known blockers the blocker's name (contract §10).
+func codeFor(errcode int) string {
+	switch errcode {
+	case 61003, 61023, 42002, 42007:
+		return "unauthorized"
+	case 61007, 48001, 61017:
+		return "scope_missing"
+	case 86002:
+		return "not_initialised"
+	case 85008, 85077:
+		return "category_missing"
+	case 85009:
+		return "audit_running"
+	case 85017, 85018, 89020, 89021:
+		return "domain_not_on_platform"
+	case 85085:
+		return "quota_exhausted"
+	case 61040:
+		return "privacy_api"
+	case 85014:
+		return "template_gone"
+	default:
+		return "wechat_refused"
+	}
+}
+
+// verdict is what to do after a failed call.
+type verdict int
+
+const (
+	again   verdict = iota // the same step after a growing pause
+	later                  // the same step at a given time; no attempt spent
+	block                  // an operator or the merchant must act
+	giveUp                 // refused for good
+	unknown                // the call may have worked: read back first
+)
+
+// judge decides by the kind of error alone. write says that the call changes something at WeChat.
+func judge(err error, write bool) verdict {
+	if write && wechat.OutcomeUnknown(err) {
+		return unknown
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return again
+	}
+	var told *fault.Error
+	if errors.As(err, &told) {
+		if told.Kind == fault.Unauthorized || told.Kind == fault.NotFound {
+			return block
+		}
+		return again
+	}
+	var own *Failure
+	if errors.As(err, &own) {
+		return block
+	}
+	var refusal *wechat.APIError
+	if !errors.As(err, &refusal) {
+		return again // network, or the database
+	}
+	if refusal.Code == 61039 {
+		return later
+	}
+	switch wechat.ClassOf(err) {
+	case wechat.ClassTransient, wechat.ClassToken:
+		return again
+	case wechat.ClassQuota:
+		return later
+	case wechat.ClassPermanent:
+		return giveUp
+	default: // operator, state, and codes nobody has seen: never an endless retry
+		return block
+	}
+}
+
+// maxAttempts of one step in a row before it fails; with pauses from 5 s doubling to 10 min that is over two hours.
+const maxAttempts = 20
+
+const longestPause = 10 * time.Minute
+
+// pause is how long to wait before attempt n+1 (n ≥ 1).
+func pause(base time.Duration, n int) time.Duration {
+	d := base
+	for range n - 1 {
+		d *= 2
+		if d >= longestPause {
+			return max(base, longestPause)
+		}
+	}
+	return d
+}
+
+// quotaTurns is when a window that was used up turns: 45011 the next minute, 45009 and monthly ones the next day in
+// China; quotas that can be read (85085) are read again after poll.
+func quotaTurns(err error, now time.Time, poll time.Duration) time.Time {
+	var refusal *wechat.APIError
+	if !errors.As(err, &refusal) {
+		return now.Add(poll)
+	}
+	switch refusal.Code {
+	case 45011:
+		return now.Truncate(time.Minute).Add(time.Minute)
+	case 45009, 45029, 87013, 86102, 85049, 9420000:
+		beijing := now.In(time.FixedZone("UTC+8", 8*3600))
+		return time.Date(beijing.Year(), beijing.Month(), beijing.Day()+1, 0, 0, 0, 0, beijing.Location()).UTC()
+	default:
+		return now.Add(poll)
+	}
+}

@@ -1,0 +1,166 @@
+package codesubmit
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/wxsteward/wxsteward/internal/adminauth"
+	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/httpserver"
+)
+
+const (
+	tagTemplates   = "templates"
+	tagRollouts    = "rollouts"
+	tagSubmissions = "submissions"
+)
+
+// RegisterAPI adds the routes of contract §8.
+func (s *Service) RegisterAPI(api huma.API) {
+	s.routeTemplates(api)
+	s.routeRollouts(api)
+	s.routeSubmissions(api)
+	s.routeOverview(api)
+}
+
+// RolloutView is a rollout as the API shows it.
+type RolloutView struct {
+	ID          string         `json:"id"`
+	Name        string         `json:"name"`
+	State       RolloutState   `json:"state" enum:"scheduled,running,paused,completed,canceled"`
+	TemplateID  int64          `json:"template_id"`
+	UserVersion string         `json:"user_version"`
+	UserDesc    string         `json:"user_desc"`
+	Counts      map[string]int `json:"counts" doc:"Submissions by state."`
+	Total       int            `json:"total"`
+	PauseReason string         `json:"pause_reason"`
+	CreatedBy   string         `json:"created_by"`
+	CreatedAt   time.Time      `json:"created_at"`
+	StartAt     *time.Time     `json:"start_at"`
+	FinishedAt  *time.Time     `json:"finished_at"`
+	Spec        Spec           `json:"spec"`
+}
+
+func rolloutView(r *Rollout) RolloutView {
+	counts := make(map[string]int, len(r.Counts))
+	for state, n := range r.Counts {
+		counts[string(state)] = n
+	}
+	return RolloutView{
+		ID: strconv.FormatInt(r.ID, 10), Name: r.Name, State: r.State, TemplateID: r.TemplateID, UserVersion: r.UserVersion,
+		UserDesc: r.UserDesc, Counts: counts, Total: r.Total, PauseReason: r.PauseReason, CreatedBy: r.CreatedBy,
+		CreatedAt: r.CreatedAt.UTC(), StartAt: r.StartAt, FinishedAt: r.FinishedAt, Spec: r.Spec,
+	}
+}
+
+type rolloutOutput struct{ Body RolloutView }
+
+// IDInput is an id in the path; it is exported because it is embedded in inputs.
+type IDInput struct {
+	ID string `path:"id" maxLength:"20"`
+}
+
+func (in *IDInput) number() (int64, error) { return idNumber(in.ID) }
+
+func idNumber(id string) (int64, error) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || n <= 0 {
+		return 0, fault.New(fault.NotFound, "There is nothing with the id %q.", id)
+	}
+	return n, nil
+}
+
+type listRolloutsInput struct {
+	httpserver.ListInput
+	State RolloutState `query:"state" enum:"scheduled,running,paused,completed,canceled"`
+	Query string       `query:"q" maxLength:"100" doc:"Part of the name or version."`
+}
+
+func (s *Service) routeRollouts(api huma.API) {
+	create := adminauth.Op(http.MethodPost, "/rollouts", "create-rollout", "Create a rollout and start it", adminauth.Operator, tagRollouts)
+	create.DefaultStatus = http.StatusCreated
+	create.MaxBodyBytes = 4 << 20
+	huma.Register(api, create, func(ctx context.Context, in *struct{ Body Spec }) (*rolloutOutput, error) {
+		r, err := s.CreateRollout(ctx, in.Body, adminauth.UserFrom(ctx).Username)
+		if err != nil {
+			return nil, err
+		}
+		adminauth.SetTarget(ctx, strconv.FormatInt(r.ID, 10))
+		return &rolloutOutput{rolloutView(r)}, nil
+	})
+
+	preflight := adminauth.Op(http.MethodPost, "/rollouts/preflight", "preflight-rollout", "Look what stands in the way, changing nothing", adminauth.Operator, tagRollouts)
+	preflight.MaxBodyBytes = 4 << 20
+	huma.Register(api, preflight, func(ctx context.Context, in *struct{ Body Spec }) (*struct{ Body PreflightResult }, error) {
+		result, err := s.PreflightRollout(ctx, &in.Body, fault.LangFrom(ctx))
+		return &struct{ Body PreflightResult }{result}, err
+	})
+
+	huma.Register(api, adminauth.Op(http.MethodGet, "/rollouts", "list-rollouts", "List rollouts, newest first", adminauth.Viewer, tagRollouts),
+		func(ctx context.Context, in *listRolloutsInput) (*struct {
+			Body httpserver.Page[RolloutView]
+		}, error) {
+			f := RolloutFilter{State: in.State, Query: in.Query, Limit: in.Limit + 1}
+			if err := httpserver.DecodeCursor(in.Cursor, &f.After); err != nil {
+				return nil, err
+			}
+			list, total, err := s.Rollouts(ctx, f)
+			if err != nil {
+				return nil, err
+			}
+			page := httpserver.Page[RolloutView]{Items: make([]RolloutView, 0, len(list)), Total: &total}
+			for i, r := range list {
+				if i == in.Limit {
+					page.NextCursor = httpserver.EncodeCursor(list[i-1].ID)
+					break
+				}
+				page.Items = append(page.Items, rolloutView(r))
+			}
+			return &struct {
+				Body httpserver.Page[RolloutView]
+			}{page}, nil
+		})
+
+	huma.Register(api, adminauth.Op(http.MethodGet, "/rollouts/{id}", "get-rollout", "One rollout with its counts", adminauth.Viewer, tagRollouts),
+		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
+			return s.answerRollout(in, func(id int64) (*Rollout, error) { return s.Rollout(ctx, id) })
+		})
+	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/pause", "pause-rollout", "Hold a rollout", adminauth.Operator, tagRollouts),
+		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
+			reason := "paused by " + adminauth.UserFrom(ctx).Username
+			return s.answerRollout(in, func(id int64) (*Rollout, error) { return s.PauseRollout(ctx, id, reason) })
+		})
+	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/resume", "resume-rollout", "Go on with a paused rollout", adminauth.Operator, tagRollouts),
+		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
+			return s.answerRollout(in, func(id int64) (*Rollout, error) { return s.ResumeRollout(ctx, id) })
+		})
+	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/cancel", "cancel-rollout", "End a rollout", adminauth.Operator, tagRollouts),
+		func(ctx context.Context, in *struct {
+			IDInput
+
+			Withdraw bool `query:"withdraw" doc:"Take audits under way back; else they go on at WeChat and are not released."`
+		},
+		) (*rolloutOutput, error) {
+			return s.answerRollout(&in.IDInput, func(id int64) (*Rollout, error) { return s.CancelRollout(ctx, id, in.Withdraw) })
+		})
+	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/retry-failed", "retry-rollout", "Send failed, blocked and rejected submissions on again", adminauth.Operator, tagRollouts),
+		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
+			return s.answerRollout(in, func(id int64) (*Rollout, error) { return s.RetryFailed(ctx, id) })
+		})
+}
+
+func (s *Service) answerRollout(in *IDInput, do func(id int64) (*Rollout, error)) (*rolloutOutput, error) {
+	id, err := in.number()
+	if err != nil {
+		return nil, err
+	}
+	r, err := do(id)
+	if err != nil {
+		return nil, err
+	}
+	return &rolloutOutput{rolloutView(r)}, nil
+}

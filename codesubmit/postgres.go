@@ -1,0 +1,357 @@
+package codesubmit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wxsteward/wxsteward/internal/live"
+	"github.com/wxsteward/wxsteward/internal/postgres"
+	"github.com/wxsteward/wxsteward/internal/wechat"
+)
+
+const submissionColumns = `s.id, s.rollout_id, s.appid, s.state, s.template_id, s.user_version, s.marker, s.sent_at, s.attempts,
+	coalesce(s.audit_id, 0), coalesce(s.ended_audit_id, 0), s.audit_status, s.reason, s.go_submit, s.go_release, s.wish,
+	s.resume_state, s.sleeper, s.look, s.wait_until, s.error, s.created_at, s.updated_at, s.finished_at`
+
+func scanSubmission(row pgx.CollectableRow) (*Submission, error) {
+	var s Submission
+	err := row.Scan(s.columns()...)
+	return &s, err
+}
+
+func (s *Submission) columns() []any {
+	return []any{
+		&s.ID, &s.RolloutID, &s.AppID, &s.State, &s.TemplateID, &s.UserVersion, &s.marker, &s.sentAt, &s.Attempts,
+		&s.AuditID, &s.endedAuditID, &s.AuditStatus, &s.Reason, &s.goSubmit, &s.goRelease, &s.wish,
+		&s.resume, &s.sleeper, &s.look, &s.WaitUntil, &s.Failure, &s.CreatedAt, &s.UpdatedAt, &s.FinishedAt,
+	}
+}
+
+// appidOf is empty for a submission that is gone.
+func (s *Service) appidOf(ctx context.Context, id int64) (string, error) {
+	var appid string
+	err := s.db.QueryRow(ctx, `SELECT appid FROM submission WHERE id = $1`, id).Scan(&appid)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return appid, err
+}
+
+// load reads a submission with what its rollout wants.
+func (s *Service) load(ctx context.Context, id int64) (*work, error) {
+	w := &work{Submission: &Submission{}}
+	var spec []byte
+	var rollout RolloutState
+	const q = `SELECT ` + submissionColumns + `, r.spec, r.state, coalesce(st.state = 'running', false)
+		FROM submission s JOIN rollout r ON r.id = s.rollout_id
+		LEFT JOIN submission_step st ON st.submission_id = s.id AND st.name = s.state
+		WHERE s.id = $1`
+	err := s.db.QueryRow(ctx, q, id).Scan(append(w.columns(), &spec, &rollout, &w.stepRunning)...)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(spec, &w.spec); err != nil {
+		return nil, err
+	}
+	w.paused = rollout == RolloutPaused || rollout == RolloutScheduled
+	w.api = s.merchants.API(w.AppID)
+	return w, nil
+}
+
+func (s *Service) olderOpen(ctx context.Context, appid string, than int64) ([]*Submission, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+submissionColumns+` FROM submission s
+		WHERE s.appid = $1 AND s.id < $2 AND s.finished_at IS NULL ORDER BY s.id`, appid, than)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanSubmission)
+}
+
+// startStep writes down that the present step runs, once for each time it is come to.
+func (s *Service) startStep(ctx context.Context, w *work) error {
+	if w.stepRunning || w.State == Queued {
+		return nil
+	}
+	const q = `INSERT INTO submission_step (submission_id, seq, name, state, started_at) VALUES ($1, $2, $3, 'running', $4)
+		ON CONFLICT (submission_id, seq) DO UPDATE SET state = 'running', finished_at = NULL`
+	_, err := s.db.Exec(ctx, q, w.ID, seq(w.State), w.State, s.cfg.Now())
+	return err
+}
+
+// markSent is committed before a call that changes something at WeChat goes out.
+func (s *Service) markSent(ctx context.Context, w *work) error {
+	tag, err := s.db.Exec(ctx, `UPDATE submission SET sent_at = $3, updated_at = $3 WHERE id = $1 AND state = $2`, w.ID, w.State, s.cfg.Now())
+	if err == nil && tag.RowsAffected() == 0 {
+		err = errMoved
+	}
+	return err
+}
+
+// record writes down what a step came to, in one transaction with all that follows from it.
+func (s *Service) record(ctx context.Context, w *work, out *outcome, jobID int64) (next time.Time, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel() // what WeChat did must be written down, even when we are told to stop
+	if out.to != "" && !allowed(w.State, out.to) {
+		return time.Time{}, &Failure{Code: "internal", Detail: "no transition from " + string(w.State) + " to " + string(out.to)}
+	}
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if out.to != "" {
+			return s.recordMove(ctx, tx, w, out)
+		}
+		return s.recordStay(ctx, tx, w, out, jobID)
+	})
+	return out.wait, err
+}
+
+func (s *Service) recordMove(ctx context.Context, tx pgx.Tx, w *work, out *outcome) error {
+	if out.to.Ended() {
+		if err := lockRollout(ctx, tx, w.RolloutID); err != nil {
+			return err
+		}
+	}
+	if err := s.move(ctx, tx, w.Submission, out.to, out.failure); err != nil {
+		return err
+	}
+	if err := s.finishStep(ctx, tx, w, out); err != nil {
+		return err
+	}
+	if out.apply != nil {
+		if err := out.apply(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return s.afterMove(ctx, tx, w.Submission, out.to)
+}
+
+// move changes the state if it is still what it was read as.
+func (s *Service) move(ctx context.Context, tx pgx.Tx, sub *Submission, to State, failure *Failure) error {
+	const q = `UPDATE submission SET state = $3::text, sent_at = NULL, attempts = 0, error = $4, sleeper = 0, updated_at = $5::timestamptz,
+			wait_until = CASE WHEN $6::boolean THEN NULL ELSE $5::timestamptz END,
+			finished_at = CASE WHEN $6::boolean THEN $5::timestamptz END,
+			wish = CASE WHEN $6::boolean THEN '' ELSE wish END, look = false,
+			go_submit = go_submit AND $3::text <> 'auditing', go_release = go_release AND NOT $6::boolean,
+			resume_state = CASE WHEN $3::text IN ('blocked', 'failed', 'canceled', 'withdrawn', 'rejected') THEN $7::text ELSE '' END
+		WHERE id = $1 AND state = $2`
+	resume := sub.State
+	switch {
+	case to == Rejected || to == Withdrawn:
+		resume = Submitting
+	case resume == Queued, resume == Trial:
+		resume = Preflight
+		if sub.State == Trial {
+			resume = Submitting
+		}
+	}
+	tag, err := tx.Exec(ctx, q, sub.ID, sub.State, to, failure, s.cfg.Now(), to.Ended(), resume)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = errMoved
+	}
+	return err
+}
+
+// end ends a submission from outside its own job; the caller holds its rollout's row.
+func (s *Service) end(ctx context.Context, tx pgx.Tx, sub *Submission, to State, failure *Failure) error {
+	if !allowed(sub.State, to) {
+		return errMoved
+	}
+	if err := lockRollout(ctx, tx, sub.RolloutID); err != nil {
+		return err
+	}
+	if err := s.move(ctx, tx, sub, to, failure); err != nil {
+		return err
+	}
+	if err := s.finishStep(ctx, tx, &work{Submission: sub}, &outcome{to: to, failure: failure}); err != nil {
+		return err
+	}
+	return s.afterMove(ctx, tx, sub, to)
+}
+
+// afterMove tells pages, and ends the rollout with its last submission.
+func (s *Service) afterMove(ctx context.Context, tx pgx.Tx, sub *Submission, to State) error {
+	if to.Ended() {
+		const q = `UPDATE rollout SET state = 'completed', finished_at = $2 WHERE id = $1 AND state IN ('running', 'paused')
+			AND NOT EXISTS (SELECT 1 FROM submission WHERE rollout_id = $1 AND finished_at IS NULL)`
+		if _, err := tx.Exec(ctx, q, sub.RolloutID, s.cfg.Now()); err != nil {
+			return err
+		}
+	}
+	if err := live.Publish(ctx, tx, live.Event{
+		Kind: "submission", ID: strconv.FormatInt(sub.ID, 10), AppID: sub.AppID, State: string(to),
+	}); err != nil {
+		return err
+	}
+	return publishRollout(ctx, tx, sub.RolloutID, "")
+}
+
+func publishRollout(ctx context.Context, db postgres.DB, id int64, state RolloutState) error {
+	return live.Publish(ctx, db, live.Event{Kind: "rollout", ID: strconv.FormatInt(id, 10), State: string(state)})
+}
+
+func lockRollout(ctx context.Context, tx pgx.Tx, id int64) error {
+	var got int64
+	return tx.QueryRow(ctx, `SELECT id FROM rollout WHERE id = $1 FOR UPDATE`, id).Scan(&got)
+}
+
+func (s *Service) finishStep(ctx context.Context, tx pgx.Tx, w *work, out *outcome) error {
+	if w.State == Queued {
+		return nil
+	}
+	state := StepDone
+	f := out.failure
+	switch {
+	case out.to == Blocked || out.to == Failed || out.to == Rejected:
+		state = StepFailed
+	case out.skipped, out.to == Canceled, out.to == Superseded, out.to == Withdrawn:
+		state = StepSkipped
+	}
+	if f == nil {
+		f = &Failure{}
+	}
+	detail := out.detail
+	if detail == "" {
+		detail = f.Detail
+	}
+	now := s.cfg.Now()
+	const q = `INSERT INTO submission_step (submission_id, seq, name, state, started_at, finished_at, attempts, op, errcode, errmsg, rid, code, detail)
+		VALUES ($1, $2, $3, $4, $5, $5, 1, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (submission_id, seq) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at,
+			attempts = submission_step.attempts + 1, op = excluded.op, errcode = excluded.errcode, errmsg = excluded.errmsg,
+			rid = excluded.rid, code = excluded.code, detail = excluded.detail`
+	if _, err := tx.Exec(ctx, q, w.ID, seq(w.State), w.State, state, now, f.Op, f.ErrCode, f.ErrMsg, f.RID, f.Code, detail); err != nil {
+		return err
+	}
+	if out.to != Released {
+		return nil
+	}
+	_, err := tx.Exec(ctx, q, w.ID, seq(Released), Released, StepDone, now, "", 0, "", "", "", detail)
+	return err
+}
+
+// recordStay keeps the state and says when to look again.
+func (s *Service) recordStay(ctx context.Context, tx pgx.Tx, w *work, out *outcome, jobID int64) error {
+	var failure *Failure
+	failed := 0
+	if out.err != nil {
+		failure = failureOf(out.err)
+		if !out.waiting {
+			failed = 1
+		}
+	}
+	const q = `UPDATE submission SET wait_until = $3, error = $4, attempts = attempts + $5, sleeper = $6, updated_at = $7,
+			sent_at = CASE WHEN $8::boolean THEN sent_at END, look = look AND NOT $9::boolean -- one that came meanwhile stays
+		WHERE id = $1 AND state = $2`
+	tag, err := tx.Exec(ctx, q, w.ID, w.State, out.wait, failure, failed, jobID, s.cfg.Now(), out.keep, w.look)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return errMoved
+	}
+	if failure != nil || out.detail != "" {
+		f := failure
+		if f == nil {
+			f = &Failure{}
+		}
+		detail := out.detail
+		if detail == "" {
+			detail = f.Detail
+		}
+		const q = `UPDATE submission_step SET attempts = attempts + $3, op = $4, errcode = $5, errmsg = $6, rid = $7, code = $8, detail = $9
+			WHERE submission_id = $1 AND seq = $2`
+		if _, err := tx.Exec(ctx, q, w.ID, seq(w.State), failed, f.Op, f.ErrCode, f.ErrMsg, f.RID, f.Code, detail); err != nil {
+			return err
+		}
+	}
+	if out.apply != nil {
+		if err := out.apply(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return live.Publish(ctx, tx, live.Event{
+		Kind: "submission", ID: strconv.FormatInt(w.ID, 10), AppID: w.AppID, State: string(w.State),
+	})
+}
+
+// claimSleep makes a job the one that wakes a waiting submission, if none is.
+func (s *Service) claimSleep(ctx context.Context, w *work, jobID int64) (bool, error) {
+	if w.sleeper == jobID {
+		return true, nil
+	}
+	tag, err := s.db.Exec(ctx, `UPDATE submission SET sleeper = $2 WHERE id = $1 AND sleeper = 0`, w.ID, jobID)
+	return tag.RowsAffected() == 1, err
+}
+
+func setLook(ctx context.Context, tx pgx.Tx, id int64) error {
+	_, err := tx.Exec(ctx, `UPDATE submission SET look = true WHERE id = $1`, id)
+	return err
+}
+
+// park leaves a submission of a paused rollout alone until resume wakes it.
+func (s *Service) park(ctx context.Context, w *work) error {
+	_, err := s.db.Exec(ctx, `UPDATE submission SET sleeper = 0 WHERE id = $1 AND state = $2`, w.ID, w.State)
+	return err
+}
+
+func (s *Service) keepExtJSON(ctx context.Context, tx pgx.Tx, id int64, ext string) error {
+	_, err := tx.Exec(ctx, `UPDATE submission SET ext_json = $2 WHERE id = $1`, id, ext)
+	return err
+}
+
+func (s *Service) setResume(ctx context.Context, tx pgx.Tx, id int64, state State) error {
+	_, err := tx.Exec(ctx, `UPDATE submission SET resume_state = $2 WHERE id = $1`, id, state)
+	return err
+}
+
+func (s *Service) setWish(ctx context.Context, tx pgx.Tx, id int64, wish string) error {
+	_, err := tx.Exec(ctx, `UPDATE submission SET wish = $2 WHERE id = $1`, id, wish)
+	return err
+}
+
+func (s *Service) setAudit(ctx context.Context, tx pgx.Tx, id, auditID int64, status wechat.AuditState) error {
+	_, err := tx.Exec(ctx, `UPDATE submission SET audit_id = $2, audit_status = $3, reason = '' WHERE id = $1`, id, auditID, status)
+	return err
+}
+
+func (s *Service) setAuditRunning(ctx context.Context, tx pgx.Tx, id int64, status wechat.AuditState, reason string) error {
+	_, err := tx.Exec(ctx, `UPDATE submission SET audit_status = $2, reason = $3 WHERE id = $1`, id, status, reason)
+	return err
+}
+
+func (s *Service) setAuditEnd(ctx context.Context, tx pgx.Tx, id, auditID int64, status wechat.AuditState, reason string) error {
+	_, err := tx.Exec(ctx, `UPDATE submission SET ended_audit_id = $2, audit_status = $3, reason = $4 WHERE id = $1`, id, auditID, status, reason)
+	return err
+}
+
+func (s *Service) addScreenshot(ctx context.Context, tx pgx.Tx, id, auditID int64, mediaID string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO submission_screenshot (submission_id, audit_id, media_id) VALUES ($1, $2, $3)
+		ON CONFLICT DO NOTHING`, id, auditID, mediaID)
+	return err
+}
+
+func (s *Service) pendingScreenshots(ctx context.Context, id int64) ([]pendingScreenshot, error) {
+	rows, err := s.db.Query(ctx, `SELECT id, media_id FROM submission_screenshot
+		WHERE submission_id = $1 AND image IS NULL AND error = '' ORDER BY id`, id)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p pendingScreenshot, err error) {
+		return p, row.Scan(&p.id, &p.mediaID)
+	})
+}
+
+func (s *Service) storeScreenshot(ctx context.Context, id int64, image []byte, contentType, failure string) error {
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		var submissionID int64
+		err := tx.QueryRow(ctx, `UPDATE submission_screenshot SET image = $2, content_type = $3, error = $4 WHERE id = $1 RETURNING submission_id`,
+			id, image, contentType, failure).Scan(&submissionID)
+		if err != nil {
+			return err
+		}
+		return live.Publish(ctx, tx, live.Event{Kind: "submission", ID: strconv.FormatInt(submissionID, 10)})
+	})
+}

@@ -1,0 +1,307 @@
+package codesubmit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/internal/fault"
+)
+
+func (s *Service) insertRollout(ctx context.Context, tx pgx.Tx, spec *Spec, targets []authorize.Target, by string) (int64, error) {
+	specJSON, targetsJSON, err := storedSpec(spec)
+	if err != nil {
+		return 0, err
+	}
+	state := RolloutRunning
+	if spec.StartAt != nil && s.cfg.Now().Before(*spec.StartAt) {
+		state = RolloutScheduled
+	}
+	var id int64
+	err = tx.QueryRow(ctx, `INSERT INTO rollout (name, state, template_id, user_version, user_desc, spec, targets, total, created_by, created_at, start_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
+		spec.Name, state, spec.TemplateID, spec.UserVersion, spec.UserDesc, specJSON, targetsJSON, len(targets), by, s.cfg.Now(), spec.StartAt).Scan(&id)
+	if err != nil {
+		return 0, err
+	}
+	appids := make([]string, len(targets))
+	markers := make([]string, len(targets))
+	for i, t := range targets {
+		appids[i], markers[i] = t.AppID, newMarker()
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO submission (rollout_id, appid, state, template_id, user_version, marker, wait_until, created_at, updated_at)
+		SELECT $1, t.appid, 'queued', $2, $3, t.marker, $4, $4, $4 FROM unnest($5::text[], $6::text[]) AS t (appid, marker)`,
+		id, spec.TemplateID, spec.UserVersion, s.cfg.Now(), appids, markers)
+	if err != nil {
+		return 0, err
+	}
+	return id, publishRollout(ctx, tx, id, state)
+}
+
+const rolloutColumns = `r.id, r.name, r.state, r.template_id, r.user_version, r.user_desc, r.spec, r.total, r.pause_reason, r.created_by, r.created_at, r.start_at, r.finished_at`
+
+func scanRollout(row pgx.Row) (*Rollout, error) {
+	var r Rollout
+	var spec []byte
+	err := row.Scan(&r.ID, &r.Name, &r.State, &r.TemplateID, &r.UserVersion, &r.UserDesc, &spec, &r.Total, &r.PauseReason,
+		&r.CreatedBy, &r.CreatedAt, &r.StartAt, &r.FinishedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, fault.New(fault.NotFound, "There is no such rollout.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Counts = map[State]int{}
+	return &r, json.Unmarshal(spec, &r.Spec)
+}
+
+// Rollout reads one rollout with its counts.
+func (s *Service) Rollout(ctx context.Context, id int64) (*Rollout, error) {
+	r, err := scanRollout(s.db.QueryRow(ctx, `SELECT `+rolloutColumns+` FROM rollout r WHERE r.id = $1`, id))
+	if err != nil {
+		return nil, err
+	}
+	var targets []byte
+	if err := s.db.QueryRow(ctx, `SELECT targets FROM rollout WHERE id = $1`, id).Scan(&targets); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(targets, &r.Spec.Targets); err != nil {
+		return nil, err
+	}
+	return r, s.addCounts(ctx, []*Rollout{r})
+}
+
+// RolloutFilter is a page of rollouts, newest first. After 0 is the first page.
+type RolloutFilter struct {
+	State RolloutState
+	Query string
+	After int64
+	Limit int
+}
+
+// Rollouts lists rollouts and counts them all.
+func (s *Service) Rollouts(ctx context.Context, f RolloutFilter) ([]*Rollout, int64, error) {
+	const where = ` FROM rollout r WHERE ($1::text = '' OR r.state = $1::text) AND ($2::text = '' OR r.name ILIKE $3 OR r.user_version ILIKE $3)`
+	args := []any{f.State, f.Query, like(f.Query)}
+	var total int64
+	if err := s.db.QueryRow(ctx, `SELECT count(*)`+where, args...).Scan(&total); err != nil {
+		return nil, 0, err
+	}
+	rows, err := s.db.Query(ctx, `SELECT `+rolloutColumns+where+` AND ($4::bigint = 0 OR r.id < $4::bigint) ORDER BY r.id DESC LIMIT $5`, append(args, f.After, f.Limit)...)
+	if err != nil {
+		return nil, 0, err
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Rollout, error) { return scanRollout(row) })
+	if err != nil {
+		return nil, 0, err
+	}
+	return list, total, s.addCounts(ctx, list)
+}
+
+func (s *Service) addCounts(ctx context.Context, list []*Rollout) error {
+	byID := make(map[int64]*Rollout, len(list))
+	ids := make([]int64, 0, len(list))
+	for _, r := range list {
+		byID[r.ID] = r
+		ids = append(ids, r.ID)
+	}
+	rows, err := s.db.Query(ctx, `SELECT rollout_id, state, count(*) FROM submission WHERE rollout_id = ANY($1) GROUP BY 1, 2`, ids)
+	if err != nil {
+		return err
+	}
+	var id int64
+	var state State
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&id, &state, &n}, func() error {
+		byID[id].Counts[state] = n
+		return nil
+	})
+	return err
+}
+
+// Counts is the number of submissions in each state over rollouts that are not over, for the dashboard.
+func (s *Service) Counts(ctx context.Context) (map[RolloutState]int, map[State]int, error) {
+	rollouts, states := map[RolloutState]int{}, map[State]int{}
+	rows, err := s.db.Query(ctx, `SELECT state, count(*) FROM rollout GROUP BY 1`)
+	if err != nil {
+		return nil, nil, err
+	}
+	var r RolloutState
+	var n int
+	if _, err := pgx.ForEachRow(rows, []any{&r, &n}, func() error { rollouts[r] = n; return nil }); err != nil {
+		return nil, nil, err
+	}
+	rows, err = s.db.Query(ctx, `SELECT state, count(*) FROM submission GROUP BY 1`)
+	if err != nil {
+		return nil, nil, err
+	}
+	var st State
+	_, err = pgx.ForEachRow(rows, []any{&st, &n}, func() error { states[st] = n; return nil })
+	return rollouts, states, err
+}
+
+func lockedRollout(ctx context.Context, tx pgx.Tx, id int64) (*Rollout, error) {
+	return scanRollout(tx.QueryRow(ctx, `SELECT `+rolloutColumns+` FROM rollout r WHERE r.id = $1 FOR UPDATE`, id))
+}
+
+func setRolloutState(ctx context.Context, tx pgx.Tx, id int64, state RolloutState, reason string) error {
+	_, err := tx.Exec(ctx, `UPDATE rollout SET state = $2::text, pause_reason = $3,
+		finished_at = CASE WHEN $2::text IN ('completed', 'canceled') THEN now() END WHERE id = $1`, id, state, reason)
+	return err
+}
+
+// SubmissionFilter is a page of submissions, newest first. Zero fields match everything.
+type SubmissionFilter struct {
+	RolloutID int64
+	AppID     string
+	State     State
+	After     int64
+	Limit     int
+}
+
+// Submissions lists submissions and counts them all.
+func (s *Service) Submissions(ctx context.Context, f SubmissionFilter) ([]*Submission, int64, error) {
+	const where = ` FROM submission s WHERE ($1::bigint = 0 OR s.rollout_id = $1::bigint) AND ($2::text = '' OR s.appid = $2::text) AND ($3::text = '' OR s.state = $3::text)`
+	args := []any{f.RolloutID, f.AppID, f.State}
+	var total int64
+	if err := s.db.QueryRow(ctx, `SELECT count(*)`+where, args...).Scan(&total); err != nil {
+		return nil, 0, err
+	}
+	rows, err := s.db.Query(ctx, `SELECT `+submissionColumns+where+` AND ($4::bigint = 0 OR s.id < $4::bigint) ORDER BY s.id DESC LIMIT $5`, append(args, f.After, f.Limit)...)
+	if err != nil {
+		return nil, 0, err
+	}
+	list, err := pgx.CollectRows(rows, scanSubmission)
+	return list, total, err
+}
+
+func (s *Service) submissionByID(ctx context.Context, id int64) (*Submission, error) {
+	var sub Submission
+	err := s.db.QueryRow(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.id = $1`, id).Scan(sub.columns()...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, fault.New(fault.NotFound, "There is no such submission.")
+	}
+	return &sub, err
+}
+
+// lockedSubmission takes the rollout's row first, as everybody does who may end a submission.
+func (s *Service) lockedSubmission(ctx context.Context, tx pgx.Tx, id int64) (*Submission, error) {
+	var rollout int64
+	err := tx.QueryRow(ctx, `SELECT r.id FROM rollout r JOIN submission s ON s.rollout_id = r.id WHERE s.id = $1 FOR UPDATE OF r`, id).Scan(&rollout)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, fault.New(fault.NotFound, "There is no such submission.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	var sub Submission
+	err = tx.QueryRow(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.id = $1 FOR UPDATE`, id).Scan(sub.columns()...)
+	return &sub, err
+}
+
+func (s *Service) steps(ctx context.Context, id int64) ([]Step, error) {
+	rows, err := s.db.Query(ctx, `SELECT name, state, started_at, finished_at, attempts, op, errcode, errmsg, rid, code, detail
+		FROM submission_step WHERE submission_id = $1 ORDER BY seq`, id)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Step, error) {
+		var st Step
+		var f Failure
+		err := row.Scan(&st.Name, &st.State, &st.StartedAt, &st.FinishedAt, &st.Attempts, &f.Op, &f.ErrCode, &f.ErrMsg, &f.RID, &f.Code, &st.Detail)
+		if f.ErrCode != 0 || f.Code != "" {
+			f.Detail = st.Detail
+			st.Failure = &f
+		}
+		return st, err
+	})
+}
+
+func (s *Service) screenshots(ctx context.Context, id int64) ([]Screenshot, error) {
+	rows, err := s.db.Query(ctx, `SELECT c.id, c.content_type, c.image IS NOT NULL, c.error FROM submission_screenshot c
+		JOIN submission s ON s.id = c.submission_id AND s.ended_audit_id = c.audit_id WHERE c.submission_id = $1 ORDER BY c.id`, id)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Screenshot, err error) {
+		return c, row.Scan(&c.ID, &c.ContentType, &c.Ready, &c.Error)
+	})
+}
+
+func (s *Service) screenshot(ctx context.Context, submissionID, id int64) (image []byte, contentType string, err error) {
+	err = s.db.QueryRow(ctx, `SELECT image, content_type FROM submission_screenshot WHERE id = $1 AND submission_id = $2 AND image IS NOT NULL`,
+		id, submissionID).Scan(&image, &contentType)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, "", fault.New(fault.NotFound, "This picture is not here, or not fetched from WeChat yet.")
+	}
+	return image, contentType, err
+}
+
+func openSubmissions(ctx context.Context, tx pgx.Tx, rolloutID int64) ([]*Submission, error) {
+	rows, err := tx.Query(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.rollout_id = $1 AND s.finished_at IS NULL ORDER BY s.id FOR UPDATE`, rolloutID)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanSubmission)
+}
+
+func submissionsInStates(ctx context.Context, tx pgx.Tx, rolloutID int64, states []State) ([]*Submission, error) {
+	rows, err := tx.Query(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.rollout_id = $1 AND s.state = ANY($2) ORDER BY s.id FOR UPDATE`, rolloutID, states)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanSubmission)
+}
+
+func openOf(ctx context.Context, tx pgx.Tx, appid string) ([]*Submission, error) {
+	rows, err := tx.Query(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.appid = $1 AND s.finished_at IS NULL ORDER BY s.rollout_id`, appid)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanSubmission)
+}
+
+func newerOpen(ctx context.Context, tx pgx.Tx, sub *Submission) (int64, error) {
+	var id int64
+	err := tx.QueryRow(ctx, `SELECT id FROM submission WHERE appid = $1 AND id > $2 AND finished_at IS NULL ORDER BY id LIMIT 1`, sub.AppID, sub.ID).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	return id, err
+}
+
+// reopen takes an ended submission up again, and its rollout with it.
+func reopen(ctx context.Context, tx pgx.Tx, sub *Submission, to State, now time.Time) error {
+	const q = `UPDATE submission SET state = $3, finished_at = NULL, attempts = 0, error = NULL, wish = '', sleeper = 0, wait_until = $4, updated_at = $4,
+		resume_state = '' WHERE id = $1 AND state = $2`
+	tag, err := tx.Exec(ctx, q, sub.ID, sub.State, to, now)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return errMoved
+	}
+	_, err = tx.Exec(ctx, `UPDATE rollout SET state = 'running', finished_at = NULL WHERE id = $1 AND state IN ('completed', 'canceled')`, sub.RolloutID)
+	return err
+}
+
+func setGo(ctx context.Context, tx pgx.Tx, id int64, submit, release bool) error {
+	_, err := tx.Exec(ctx, `UPDATE submission SET go_submit = go_submit OR $2, go_release = go_release OR $3 WHERE id = $1`, id, submit, release)
+	return err
+}
+
+// overdue finds submissions that should have been looked at and were not: their job was lost, for instance with a
+// restored backup.
+func (s *Service) overdue(ctx context.Context, tx pgx.Tx, before time.Time, limit int) ([]int64, error) {
+	rows, err := tx.Query(ctx, `SELECT s.id FROM submission s JOIN rollout r ON r.id = s.rollout_id
+		WHERE s.finished_at IS NULL AND s.wait_until < $1 AND (r.state IN ('running', 'canceled') OR s.state = 'auditing')
+		ORDER BY s.wait_until LIMIT $2`, before, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}

@@ -1,0 +1,393 @@
+package codesubmit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/wechat"
+)
+
+// RolloutState is where a rollout stands (contract §8).
+type RolloutState string
+
+// The rollout states.
+const (
+	RolloutScheduled RolloutState = "scheduled"
+	RolloutRunning   RolloutState = "running"
+	RolloutPaused    RolloutState = "paused"
+	RolloutCompleted RolloutState = "completed"
+	RolloutCanceled  RolloutState = "canceled"
+)
+
+// Rollout is one template version on its way to many merchants.
+type Rollout struct {
+	ID          int64
+	Name        string
+	State       RolloutState
+	TemplateID  int64
+	UserVersion string
+	UserDesc    string
+	Spec        Spec // without targets in lists
+	Total       int
+	Counts      map[State]int
+	PauseReason string
+	CreatedBy   string
+	CreatedAt   time.Time
+	StartAt     *time.Time
+	FinishedAt  *time.Time
+}
+
+// CreateRollout checks the request, writes rollout and submissions and enqueues the start, in one transaction.
+// Merchants that preflight would block are accepted: they become blocked.
+func (s *Service) CreateRollout(ctx context.Context, spec Spec, by string) (*Rollout, error) {
+	spec.normalise()
+	targets, err := s.validTargets(ctx, &spec)
+	if err != nil {
+		return nil, err
+	}
+	var id int64
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if id, err = s.insertRollout(ctx, tx, &spec, targets, by); err != nil {
+			return err
+		}
+		return s.enqueueStart(ctx, tx, id, spec.StartAt)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create rollout: %w", err)
+	}
+	return s.Rollout(ctx, id)
+}
+
+// StartRollout gives every waiting submission of a rollout its turn. It is the one place that decides who starts when.
+func (s *Service) StartRollout(ctx context.Context, id int64) error {
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		r, err := lockedRollout(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		switch r.State {
+		case RolloutScheduled:
+			if r.StartAt != nil && s.cfg.Now().Before(*r.StartAt) {
+				return s.enqueueStart(ctx, tx, id, r.StartAt)
+			}
+			if err := setRolloutState(ctx, tx, id, RolloutRunning, ""); err != nil {
+				return err
+			}
+		case RolloutRunning:
+		case RolloutPaused, RolloutCompleted, RolloutCanceled:
+			return nil
+		}
+		return s.wakeAll(ctx, tx, id)
+	})
+}
+
+// wakeAll enqueues every submission of a rollout that has not ended.
+func (s *Service) wakeAll(ctx context.Context, tx pgx.Tx, id int64) error {
+	open, err := openSubmissions(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	for _, sub := range open {
+		if err := s.queue.InsertTx(ctx, tx, AdvanceArgs{SubmissionID: sub.ID}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PauseRollout holds every submission back at its next step; audits under way are still watched.
+func (s *Service) PauseRollout(ctx context.Context, id int64, reason string) (*Rollout, error) {
+	return s.changeRollout(ctx, id, func(tx pgx.Tx, r *Rollout) error {
+		if r.State != RolloutRunning && r.State != RolloutScheduled {
+			return wrongState(r, "paused")
+		}
+		return setRolloutState(ctx, tx, id, RolloutPaused, reason)
+	})
+}
+
+// ResumeRollout goes on with a paused rollout.
+func (s *Service) ResumeRollout(ctx context.Context, id int64) (*Rollout, error) {
+	return s.changeRollout(ctx, id, func(tx pgx.Tx, r *Rollout) error {
+		if r.State != RolloutPaused {
+			return wrongState(r, "resumed")
+		}
+		if r.StartAt != nil && s.cfg.Now().Before(*r.StartAt) {
+			if err := setRolloutState(ctx, tx, id, RolloutScheduled, ""); err != nil {
+				return err
+			}
+			return s.enqueueStart(ctx, tx, id, r.StartAt)
+		}
+		if err := setRolloutState(ctx, tx, id, RolloutRunning, ""); err != nil {
+			return err
+		}
+		return s.wakeAll(ctx, tx, id)
+	})
+}
+
+// CancelRollout ends a rollout. Submissions with a call under way end as soon as its outcome is known. With withdraw,
+// audits under way are taken back; without, they go on at WeChat and are not released.
+func (s *Service) CancelRollout(ctx context.Context, id int64, withdraw bool) (*Rollout, error) {
+	return s.changeRollout(ctx, id, func(tx pgx.Tx, r *Rollout) error {
+		if r.State == RolloutCompleted || r.State == RolloutCanceled {
+			return wrongState(r, "canceled")
+		}
+		if err := setRolloutState(ctx, tx, id, RolloutCanceled, ""); err != nil {
+			return err
+		}
+		open, err := openSubmissions(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, sub := range open {
+			if err := s.cancelInTx(ctx, tx, sub, withdraw); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// RetryFailed sends every failed, blocked, rejected or withdrawn submission of a rollout on again.
+func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, error) {
+	return s.changeRollout(ctx, id, func(tx pgx.Tx, r *Rollout) error {
+		subs, err := submissionsInStates(ctx, tx, id, []State{Failed, Blocked, Rejected})
+		if err != nil {
+			return err
+		}
+		if len(subs) == 0 {
+			return fault.New(fault.Conflict, "Nothing to retry: no submission of this rollout is failed, blocked or rejected.")
+		}
+		for _, sub := range subs {
+			if err := s.retryInTx(ctx, tx, sub); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Service) changeRollout(ctx context.Context, id int64, change func(tx pgx.Tx, r *Rollout) error) (*Rollout, error) {
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		r, err := lockedRollout(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := change(tx, r); err != nil {
+			return err
+		}
+		return publishRollout(ctx, tx, id, "")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Rollout(ctx, id)
+}
+
+func wrongState(r *Rollout, verb string) error {
+	return fault.New(fault.Conflict, "A rollout that is %s cannot be %s.", r.State, verb)
+}
+
+// AuthorizerWithdrawn ends what is under way for a merchant that took its authorization back; it is called in the
+// transaction that notes the withdrawal.
+func (s *Service) AuthorizerWithdrawn(ctx context.Context, tx pgx.Tx, appid string) error {
+	open, err := openOf(ctx, tx, appid)
+	if err != nil {
+		return err
+	}
+	for _, sub := range open {
+		if err := s.end(ctx, tx, sub, Canceled, &Failure{Code: "unauthorized", Detail: "the merchant withdrew its authorization"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TakeSubmission carries out an operator's wish for one submission.
+func (s *Service) TakeSubmission(ctx context.Context, id int64, action Action) error {
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		sub, err := s.lockedSubmission(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		refuse := func() error {
+			return fault.New(fault.Conflict, "A submission that is %s does not take %q.", sub.State, action)
+		}
+		switch action {
+		case ActionRetry:
+			if !sub.State.Retryable() {
+				return refuse()
+			}
+			return s.retryInTx(ctx, tx, sub)
+		case ActionCancel:
+			if sub.State.Ended() {
+				return refuse()
+			}
+			return s.cancelInTx(ctx, tx, sub, false)
+		case ActionWithdraw:
+			if sub.State != Auditing {
+				return refuse()
+			}
+			if err := s.setWish(ctx, tx, id, "withdraw"); err != nil {
+				return err
+			}
+			return s.wake(ctx, tx, id)
+		case ActionSubmit:
+			if sub.State != Trial {
+				return refuse()
+			}
+			if err := setGo(ctx, tx, id, true, false); err != nil {
+				return err
+			}
+			return s.wake(ctx, tx, id)
+		case ActionRelease:
+			if sub.State != Approved {
+				return refuse()
+			}
+			if err := setGo(ctx, tx, id, false, true); err != nil {
+				return err
+			}
+			return s.wake(ctx, tx, id)
+		default:
+			return fault.New(fault.NotFound, "No such action.")
+		}
+	})
+}
+
+// Action is what an operator may ask of one submission.
+type Action string
+
+// The actions (contract §8); speed-up is a call of its own, SpeedUp.
+const (
+	ActionRetry    Action = "retry"
+	ActionCancel   Action = "cancel"
+	ActionSubmit   Action = "submit"
+	ActionRelease  Action = "release"
+	ActionWithdraw Action = "withdraw"
+)
+
+// cancelInTx ends a submission now, or as soon as the outcome of a call under way is known.
+func (s *Service) cancelInTx(ctx context.Context, tx pgx.Tx, sub *Submission, withdraw bool) error {
+	if sub.sentAt == nil && (sub.State != Auditing || !withdraw) {
+		return s.end(ctx, tx, sub, Canceled, &Failure{Code: "canceled"})
+	}
+	if err := s.setWish(ctx, tx, sub.ID, "cancel"); err != nil {
+		return err
+	}
+	return s.wake(ctx, tx, sub.ID)
+}
+
+func (s *Service) retryInTx(ctx context.Context, tx pgx.Tx, sub *Submission) error {
+	if err := lockRollout(ctx, tx, sub.RolloutID); err != nil {
+		return err
+	}
+	newer, err := newerOpen(ctx, tx, sub)
+	if err != nil {
+		return err
+	}
+	if newer != 0 {
+		return fault.New(fault.Conflict, "Submission %d of a newer rollout is under way for %s; cancel that one first.", newer, sub.AppID)
+	}
+	to := sub.resume
+	if sub.State == Rejected {
+		to = Submitting
+	}
+	if to == "" || !allowed(sub.State, to) {
+		to = Preflight
+	}
+	if err := reopen(ctx, tx, sub, to, s.cfg.Now()); err != nil {
+		return err
+	}
+	if err := s.afterMove(ctx, tx, sub, to); err != nil {
+		return err
+	}
+	return s.wake(ctx, tx, sub.ID)
+}
+
+// SpeedUp asks WeChat to review sooner (加急); the provider has few of these a month.
+func (s *Service) SpeedUp(ctx context.Context, id int64) error {
+	sub, err := s.submissionByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	if sub.State != Auditing || sub.AuditID == 0 {
+		return fault.New(fault.Conflict, "Only a submission in audit can be sped up; this one is %s.", sub.State)
+	}
+	err = s.locks.Do(ctx, lockKey(sub.AppID), func(ctx context.Context) error {
+		return s.merchants.API(sub.AppID).SpeedUpAudit(ctx, sub.AuditID)
+	})
+	if wechat.IsCode(err, 89404) { // already sped up
+		return nil
+	}
+	return err
+}
+
+// TrialQR is the picture that testers scan to open the trial version.
+func (s *Service) TrialQR(ctx context.Context, id int64, path string) (image []byte, contentType string, err error) {
+	sub, err := s.submissionByID(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	return s.merchants.API(sub.AppID).TrialQRCode(ctx, path)
+}
+
+// AuditNews makes the audits of a merchant be read now. Events carry no audit id, so all of its submissions in audit
+// are looked at.
+func (s *Service) AuditNews(ctx context.Context, appid string) error {
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		open, err := openOf(ctx, tx, appid)
+		if err != nil {
+			return err
+		}
+		for _, sub := range open {
+			if sub.State != Auditing && sub.State != Submitting {
+				continue
+			}
+			if err := s.wake(ctx, tx, sub.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// nickNames maps appids to names in one query, for lists.
+func (s *Service) nickNames(ctx context.Context, subs []*Submission) (map[string]string, error) {
+	if len(subs) == 0 {
+		return map[string]string{}, nil
+	}
+	appids := make([]string, 0, len(subs))
+	for _, sub := range subs {
+		appids = append(appids, sub.AppID)
+	}
+	targets, _, err := s.merchants.Targets(ctx, authorize.TargetQuery{AppIDs: appids})
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]string, len(targets))
+	for _, t := range targets {
+		names[t.AppID] = t.NickName
+	}
+	return names, nil
+}
+
+// storedSpec is a spec without its lists of targets, which may be long and are read only by people.
+func storedSpec(spec *Spec) (specJSON, targetsJSON []byte, err error) {
+	if targetsJSON, err = json.Marshal(spec.Targets); err != nil {
+		return nil, nil, err
+	}
+	slim := *spec
+	slim.Targets = Targets{}
+	specJSON, err = json.Marshal(slim)
+	return specJSON, targetsJSON, err
+}
+
+func like(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
+}

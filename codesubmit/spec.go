@@ -1,0 +1,184 @@
+package codesubmit
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/wechat"
+)
+
+// Spec is what a rollout does, as its creator wrote it (contract §8).
+type Spec struct {
+	Name        string          `json:"name,omitempty" maxLength:"128" doc:"Empty: the version is the name."`
+	TemplateID  int64           `json:"template_id" minimum:"0"`
+	UserVersion string          `json:"user_version" minLength:"1" maxLength:"64"`
+	UserDesc    string          `json:"user_desc,omitempty" maxLength:"1000"`
+	Targets     Targets         `json:"targets"`
+	ExtJSON     json.RawMessage `json:"ext_json,omitempty" doc:"An object; strings may use {{appid}} {{biz_id}} {{nick_name}} {{label}}."`
+	Domains     *DomainSpec     `json:"domains,omitempty" doc:"Absent: domains stay as they are."`
+	Privacy     *PrivacySpec    `json:"privacy,omitempty" doc:"Absent: the privacy guideline stays as it is."`
+	Audit       AuditSpec       `json:"audit,omitempty"`
+	Release     ReleaseSpec     `json:"release,omitempty"`
+	Strategy    StrategySpec    `json:"strategy,omitempty"`
+	StartAt     *time.Time      `json:"start_at,omitempty"`
+}
+
+// Targets names the merchants; the three may combine.
+type Targets struct {
+	AppIDs []string `json:"appids,omitempty" maxItems:"20000"`
+	Labels []string `json:"labels,omitempty" maxItems:"200"`
+	All    bool     `json:"all,omitempty"`
+}
+
+// DomainSpec is a merchant's wanted domain lists, each name with its scheme.
+type DomainSpec struct {
+	Request   []string `json:"request,omitempty"`
+	WSRequest []string `json:"ws_request,omitempty"`
+	Upload    []string `json:"upload,omitempty"`
+	Download  []string `json:"download,omitempty"`
+	UDP       []string `json:"udp,omitempty"`
+	TCP       []string `json:"tcp,omitempty"`
+	Webview   []string `json:"webview,omitempty"`
+}
+
+// PrivacySpec is the wanted privacy guideline (02 §4.1).
+type PrivacySpec struct {
+	OwnerSetting OwnerSetting     `json:"owner_setting"`
+	SettingList  []PrivacySetting `json:"setting_list,omitempty"`
+}
+
+// OwnerSetting says who answers for the data. At least one contact and NoticeMethod are required by WeChat.
+type OwnerSetting struct {
+	ContactEmail         string `json:"contact_email,omitempty"`
+	ContactPhone         string `json:"contact_phone,omitempty"`
+	ContactQQ            string `json:"contact_qq,omitempty"`
+	ContactWeixin        string `json:"contact_weixin,omitempty"`
+	NoticeMethod         string `json:"notice_method,omitempty"`
+	StoreExpireTimestamp string `json:"store_expire_timestamp,omitempty" doc:"Digits and 天, e.g. 30天; empty: the shortest time needed."`
+	ExtFileMediaID       string `json:"ext_file_media_id,omitempty"`
+}
+
+// PrivacySetting is the purpose of one kind of data.
+type PrivacySetting struct {
+	PrivacyKey  string `json:"privacy_key" minLength:"1"`
+	PrivacyText string `json:"privacy_text" minLength:"1"`
+}
+
+// AuditSpec is what goes to WeChat's reviewers (02 §2.8).
+type AuditSpec struct {
+	Submit           string             `json:"submit,omitempty" enum:"auto,manual" default:"auto"`
+	ItemList         []wechat.AuditItem `json:"item_list,omitempty" maxItems:"5"`
+	VersionDesc      string             `json:"version_desc,omitempty" doc:"Release notes; the place for a test account."`
+	FeedbackInfo     string             `json:"feedback_info,omitempty" maxLength:"200"`
+	PrivacyAPINotUse bool               `json:"privacy_api_not_use,omitempty"`
+	UGCDeclare       *wechat.UGCDeclare `json:"ugc_declare,omitempty"`
+	OrderPath        string             `json:"order_path,omitempty"`
+}
+
+// ReleaseSpec says when an approved version goes live.
+type ReleaseSpec struct {
+	Mode         string          `json:"mode,omitempty" enum:"auto,manual" default:"auto"`
+	Window       string          `json:"window,omitempty" doc:"Cron expression: minute hour day month weekday, in TIMEZONE; empty: any time."`
+	Gray         []int           `json:"gray,omitempty"`
+	GrayInterval json.RawMessage `json:"gray_interval,omitempty"`
+}
+
+// StrategySpec says in what order merchants get their turn.
+type StrategySpec struct {
+	Canary           int `json:"canary,omitempty" minimum:"0"`
+	BatchSize        int `json:"batch_size,omitempty" minimum:"0"`
+	MaxFailedPercent int `json:"max_failed_percent,omitempty" minimum:"0" maximum:"100"`
+}
+
+// normalise fills defaults.
+func (s *Spec) normalise() {
+	s.Name = strings.TrimSpace(s.Name)
+	if s.Name == "" {
+		s.Name = s.UserVersion
+	}
+	if s.Audit.Submit == "" {
+		s.Audit.Submit = "auto"
+	}
+	if s.Release.Mode == "" {
+		s.Release.Mode = "auto"
+	}
+	if len(s.ExtJSON) == 0 || string(s.ExtJSON) == "null" {
+		s.ExtJSON = json.RawMessage("{}")
+	}
+}
+
+// check finds faults of the request itself; merchants are not looked at.
+func (s *Spec) check() error {
+	var fields []fault.Field
+	add := func(location, message string, value any) {
+		fields = append(fields, fault.Field{Location: location, Message: message, Value: value})
+	}
+	if utf8.RuneCountInString(s.UserVersion) > 64 || strings.TrimSpace(s.UserVersion) == "" {
+		add("body.user_version", "1 to 64 characters are needed.", s.UserVersion)
+	}
+	if len(s.Targets.AppIDs) == 0 && len(s.Targets.Labels) == 0 && !s.Targets.All {
+		add("body.targets", "Name merchants: appids, labels or all.", nil)
+	}
+	if err := checkExtJSON(s.ExtJSON); err != nil {
+		add("body.ext_json", err.Error(), nil)
+	}
+	if s.Release.Window != "" {
+		if _, err := cron.ParseStandard(s.Release.Window); err != nil {
+			add("body.release.window", "Not a cron expression of five fields (minute hour day month weekday), such as \"* 2-5 * * *\".", s.Release.Window)
+		}
+	}
+	if len(s.Release.Gray) > 0 || (len(s.Release.GrayInterval) > 0 && string(s.Release.GrayInterval) != "null") {
+		add("body.release.gray", "Gray releases are not available yet; leave gray empty to release to everybody.", nil)
+	}
+	if s.Strategy != (StrategySpec{}) {
+		add("body.strategy", "Canaries, batches and failure limits are not available yet; leave strategy out or all zero.", nil)
+	}
+	if s.Domains != nil {
+		s.Domains.check(add)
+	}
+	if s.Privacy != nil {
+		o := s.Privacy.OwnerSetting
+		if o.ContactEmail == "" && o.ContactPhone == "" && o.ContactQQ == "" && o.ContactWeixin == "" {
+			add("body.privacy.owner_setting", "WeChat wants at least one contact: e-mail, phone, QQ or WeChat id.", nil)
+		}
+		if o.NoticeMethod == "" {
+			add("body.privacy.owner_setting.notice_method", "WeChat wants the way users are told of changes, such as 弹窗.", nil)
+		}
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Validation, Msg: fields[0].Message, Fields: fields}
+}
+
+func (d *DomainSpec) check(add func(location, message string, value any)) {
+	for _, list := range []struct {
+		name, scheme string
+		names        []string
+	}{
+		{"request", "https://", d.Request}, {"ws_request", "wss://", d.WSRequest}, {"upload", "https://", d.Upload},
+		{"download", "https://", d.Download}, {"udp", "udp://", d.UDP}, {"tcp", "tcp://", d.TCP}, {"webview", "https://", d.Webview},
+	} {
+		if len(list.names) > 200 {
+			add("body.domains."+list.name, "WeChat takes at most 200 domains of a kind.", nil)
+		}
+		for _, n := range list.names {
+			host, ok := strings.CutPrefix(n, list.scheme)
+			if !ok || host == "" || strings.ContainsAny(host, "/?# \t\n;") {
+				add("body.domains."+list.name, "A domain here is "+list.scheme+"host[:port] without path.", n)
+			}
+		}
+	}
+}
+
+// server are the six server lists in WeChat's shape.
+func (d *DomainSpec) server() wechat.Domains {
+	return wechat.Domains{
+		Request: d.Request, WSRequest: d.WSRequest, Upload: d.Upload, Download: d.Download, UDP: d.UDP, TCP: d.TCP,
+	}
+}

@@ -1,0 +1,115 @@
+package codesubmit
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/wxsteward/wxsteward/internal/wechat"
+)
+
+// setDomains makes the merchant's lists what the rollout wants. It reads first: an equal list is left alone, because
+// WeChat allows 50 changes a month, and reading first also answers what a call of unknown outcome did.
+func (s *Service) setDomains(ctx context.Context, w *work) outcome {
+	if w.spec.Domains == nil {
+		return skipTo(Committing, "domains stay as they are")
+	}
+	server, err := s.setServerDomains(ctx, w)
+	if err != nil {
+		return s.failed(w, err, false)
+	}
+	web, err := s.setWebviewDomains(ctx, w)
+	if err != nil {
+		return s.failed(w, err, false)
+	}
+	if !server && !web {
+		return skipTo(Committing, "domains are as wanted already")
+	}
+	return advance(Committing)
+}
+
+func (s *Service) setServerDomains(ctx context.Context, w *work) (changed bool, err error) {
+	wanted := w.spec.Domains.server()
+	now, err := w.api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
+	if err != nil {
+		return false, err
+	}
+	if len(domainGaps(wanted, now.Domains, true)) == 0 {
+		return false, nil
+	}
+	result, err := w.api.ModifyDomain(ctx, wechat.DomainSet, wanted)
+	if wechat.IsCode(err, 85017) { // nothing to change, or not on the platform: only the lists can tell
+		result, err = w.api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
+	}
+	if err != nil {
+		return false, err
+	}
+	// errcode 0 may come with names left out, told or not (02 §3.2).
+	if gaps := domainGaps(wanted, result.Domains, false); len(gaps) > 0 {
+		missing, err := s.missingPlatformDomains(ctx, w.spec.Domains, &shared{})
+		if err != nil {
+			return false, err
+		}
+		if len(missing) > 0 {
+			return false, &Failure{Code: "domain_not_on_platform", Detail: strings.Join(missing, ", ")}
+		}
+		return false, &Failure{Code: "domain_refused", Detail: strings.Join(gaps, ", ")}
+	}
+	return true, nil
+}
+
+func (s *Service) setWebviewDomains(ctx context.Context, w *work) (changed bool, err error) {
+	wanted := w.spec.Domains.Webview
+	if len(wanted) == 0 {
+		return false, nil // individuals may not even ask (89231), and an empty list takes nothing away
+	}
+	now, err := w.api.SetWebviewDomain(ctx, wechat.DomainGet, nil)
+	if err != nil {
+		return false, err
+	}
+	if sameSet(now, wanted) {
+		return false, nil
+	}
+	result, err := w.api.SetWebviewDomain(ctx, wechat.DomainSet, wanted)
+	if err != nil && !wechat.IsCode(err, 89019) { // 89019: no change
+		return false, err
+	}
+	if err != nil || len(result) == 0 { // some servers answer without the list
+		if result, err = w.api.SetWebviewDomain(ctx, wechat.DomainGet, nil); err != nil {
+			return false, err
+		}
+	}
+	if gaps := without(wanted, result); len(gaps) > 0 {
+		return false, &Failure{Code: "domain_refused", Detail: strings.Join(gaps, ", ")}
+	}
+	return true, nil
+}
+
+// domainGaps lists names of wanted that got lacks, and with exact also names that got has beyond.
+func domainGaps(wanted, got wechat.Domains, exact bool) []string {
+	var gaps []string
+	for _, pair := range [][2][]string{
+		{wanted.Request, got.Request}, {wanted.WSRequest, got.WSRequest}, {wanted.Upload, got.Upload},
+		{wanted.Download, got.Download}, {wanted.UDP, got.UDP}, {wanted.TCP, got.TCP},
+	} {
+		gaps = append(gaps, without(pair[0], pair[1])...)
+		if exact {
+			gaps = append(gaps, without(pair[1], pair[0])...)
+		}
+	}
+	slices.Sort(gaps)
+	return slices.Compact(gaps)
+}
+
+// without is a less b; WeChat compares hosts without regard to case.
+func without(a, b []string) []string {
+	var rest []string
+	for _, name := range a {
+		if !slices.ContainsFunc(b, func(other string) bool { return strings.EqualFold(name, other) }) {
+			rest = append(rest, name)
+		}
+	}
+	return rest
+}
+
+func sameSet(a, b []string) bool { return len(without(a, b)) == 0 && len(without(b, a)) == 0 }

@@ -1,0 +1,116 @@
+package codesubmit
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wxsteward/wxsteward/internal/wechat"
+)
+
+// releaseChecks is how often the live version is looked at after WeChat accepted a release before an operator is asked.
+const releaseChecks = 5
+
+// awaitRelease holds an approved version until an operator says release or its window opens, and notices what is done
+// to it in WeChat's console meanwhile.
+func (s *Service) awaitRelease(ctx context.Context, w *work) outcome {
+	if w.goRelease {
+		return advance(Releasing) // by hand: ignores the window
+	}
+	now := s.cfg.Now()
+	if w.spec.Release.Mode == "auto" {
+		opens, err := windowOpens(w.spec.Release.Window, now, s.cfg.Location)
+		switch {
+		case err != nil:
+			return blocked("window_invalid", err.Error())
+		case !opens.After(now):
+			return advance(Releasing)
+		case opens.IsZero():
+			return blocked("window_invalid", "the release window never opens")
+		case opens.Before(now.Add(s.cfg.AuditPoll)):
+			return waitUntil(opens, "release window")
+		}
+	}
+	version, err := w.api.VersionInfo(ctx)
+	if err != nil {
+		return s.failed(w, err, false)
+	}
+	if isLive(version, w) {
+		return outcome{to: Released, detail: "released in WeChat's console"}
+	}
+	if out := s.stillApproved(ctx, w); out != nil {
+		return *out
+	}
+	return waitUntil(now.Add(s.cfg.AuditPoll), "")
+}
+
+// stillApproved asks whether release would publish our version: it publishes the last approved one, whosever that is.
+// nil means yes.
+func (s *Service) stillApproved(ctx context.Context, w *work) *outcome {
+	latest, err := w.api.LatestAuditStatus(ctx)
+	if err != nil {
+		out := s.failed(w, err, false)
+		out.keep = w.sentAt != nil
+		return &out
+	}
+	if latest.AuditID == w.AuditID && latest.State == wechat.AuditApproved {
+		return nil
+	}
+	if latest.AuditID == w.AuditID && latest.State == wechat.AuditWithdrawn {
+		return &outcome{to: Blocked, failure: &Failure{Code: "audit_changed", Detail: "the approved version was withdrawn"}, apply: s.resumeAt(w, Submitting)}
+	}
+	return &outcome{to: Blocked, failure: &Failure{Code: "audit_changed", Detail: "WeChat's latest audit is " + latest.UserVersion + ", not ours"}, apply: s.resumeAt(w, Submitting)}
+}
+
+// release publishes the approved version, once, and looks that it is live. A lost answer is read from release_info.
+func (s *Service) release(ctx context.Context, w *work) outcome {
+	version, err := w.api.VersionInfo(ctx)
+	if err != nil {
+		out := s.failed(w, err, false)
+		out.keep = w.sentAt != nil
+		return out
+	}
+	if isLive(version, w) {
+		return s.verified(ctx, w)
+	}
+	if w.sentAt != nil {
+		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
+			return outcome{wait: minTime(rest, s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true, err: &Failure{Code: "wechat_unavailable", Detail: "release sent, live version is not ours yet"}}
+		}
+		if w.Attempts >= releaseChecks {
+			return blocked("release_not_visible", "the live version is not ours")
+		}
+	}
+	if out := s.stillApproved(ctx, w); out != nil {
+		return *out
+	}
+	err = s.send(ctx, w, w.api.Release)
+	if err != nil && !wechat.IsCode(err, 85052) { // 85052: already released
+		return s.failed(w, err, true)
+	}
+	if version, err = w.api.VersionInfo(ctx); err != nil || !isLive(version, w) {
+		return outcome{wait: s.cfg.Now().Add(s.cfg.RetryBase), keep: true, err: &Failure{Code: "release_not_visible", Detail: "accepted, not live yet"}}
+	}
+	return s.verified(ctx, w)
+}
+
+// verified compares what users have now with what was wanted. Differences are told, they do not undo a release.
+func (s *Service) verified(ctx context.Context, w *work) outcome {
+	detail := ""
+	if w.spec.Domains != nil {
+		effective, err := w.api.EffectiveDomain(ctx)
+		if err == nil {
+			if gaps := domainGaps(w.spec.Domains.server(), effective.Effective, false); len(gaps) > 0 {
+				detail = "not effective yet: " + strings.Join(gaps, ", ")
+			}
+		}
+	}
+	return outcome{to: Released, detail: detail, apply: func(ctx context.Context, tx pgx.Tx) error {
+		return s.setAuditEnd(ctx, tx, w.ID, w.AuditID, wechat.AuditApproved, "")
+	}}
+}
+
+func isLive(v wechat.VersionInfo, w *work) bool {
+	return v.Live != nil && strings.Contains(v.Live.Desc, w.marker)
+}

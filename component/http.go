@@ -1,0 +1,124 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	// maxPushBytes is the size of a push's raw body; contract §3.
+	maxPushBytes = 1 << 20
+	// storeTimeout leaves WeChat, which waits five seconds, time to hear that we failed.
+	storeTimeout = 4500 * time.Millisecond
+	// success is the only answer that WeChat takes for "got it"; contract §3.
+	success = "success"
+)
+
+// RegisterRoutes adds the addresses WeChat pushes to. What may call them is WeChat (proven by its encryption), in
+// cloudrun mode the platform's gateway, and a forwarder of ours.
+func (s *Service) RegisterRoutes(e *echo.Echo) {
+	component := func(echo.Context) (channel, appid string) { return ChannelComponent, "" }
+	biz := func(c echo.Context) (channel, appid string) { return ChannelBiz, pathText(c.Param("appid")) }
+	e.POST("/wxcallback/component", s.pushed(component))
+	e.POST("/wxcallback/biz/:appid", s.pushed(biz))
+	e.GET("/wxcallback/component", s.echoed)
+	e.GET("/wxcallback/biz/:appid", s.echoed)
+}
+
+func pathText(param string) string {
+	if text, err := url.PathUnescape(param); err == nil {
+		return text
+	}
+	return param
+}
+
+func (s *Service) pushed(address func(echo.Context) (channel, appid string)) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		body, err := readPush(r)
+		if errors.Is(err, errTooLarge) {
+			return c.String(http.StatusRequestEntityTooLarge, "too large")
+		}
+		if err != nil {
+			return c.String(http.StatusBadRequest, "body cut short")
+		}
+		channel, appid := address(c)
+		// WeChat may hang up and push again; what it has sent is stored all the same, and the copy is recognised.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTimeout)
+		defer cancel()
+		err = s.receive(ctx, newPush(r, channel, appid, body))
+		status, text := pushAnswer(err)
+		if err != nil {
+			s.log.WarnContext(ctx, "push refused", "channel", channel, "appid", short(appid), "status", status, "bytes", len(body), "error", err)
+		}
+		return c.String(status, text)
+	}
+}
+
+func pushAnswer(err error) (status int, text string) {
+	switch {
+	case err == nil:
+		return http.StatusOK, success
+	case errors.Is(err, ErrNotAuthentic):
+		return http.StatusUnauthorized, "not authentic"
+	case errors.Is(err, ErrNotAMessage):
+		return http.StatusBadRequest, "not a message"
+	default:
+		return http.StatusServiceUnavailable, "try again"
+	}
+}
+
+var errTooLarge = errors.New("component: body too large")
+
+func readPush(r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxPushBytes {
+		return nil, errTooLarge
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxPushBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxPushBytes {
+		return nil, errTooLarge
+	}
+	return body, nil
+}
+
+func newPush(r *http.Request, channel, appid string, body []byte) push {
+	query := r.URL.Query()
+	p := push{
+		channel: channel, appid: appid, body: body,
+		timestamp: query.Get("timestamp"), nonce: query.Get("nonce"), msgSignature: query.Get("msg_signature"),
+		source: len(r.Header.Values("X-Wx-Source")) > 0 || len(r.Header.Values("X-Wx-Sources")) > 0,
+		proofs: query["key"],
+	}
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		p.proofs = append(p.proofs, strings.TrimSpace(token))
+	}
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		p.peer = peer.Addr()
+	}
+	return p
+}
+
+// echoed answers the handshake of an address: the text of echostr, if WeChat signed the request.
+func (s *Service) echoed(c echo.Context) error {
+	query := c.QueryParams()
+	err := s.verifyEcho(c.Request().Context(), query.Get("timestamp"), query.Get("nonce"), query.Get("signature"))
+	if err != nil {
+		status, text := pushAnswer(err)
+		return c.String(status, text)
+	}
+	if !query.Has("echostr") {
+		return c.String(http.StatusBadRequest, "echostr is missing")
+	}
+	return c.String(http.StatusOK, query.Get("echostr"))
+}

@@ -1,0 +1,310 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wxsteward/wxsteward/internal/adminauth"
+	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/httpserver"
+	"github.com/wxsteward/wxsteward/internal/sealed"
+)
+
+type body[T any] struct{ Body T }
+
+func answer[T any](v T) *body[T] { return &body[T]{v} }
+
+type componentBody struct {
+	AppID       string       `json:"appid"`
+	Mode        string       `json:"mode" enum:"server,cloudrun"`
+	Transport   string       `json:"transport" enum:"token,openapi,cloudtoken"`
+	Name        string       `json:"name"`
+	Description string       `json:"description"`
+	Callback    callbackBody `json:"callback"`
+	Credentials Credentials  `json:"credentials"`
+	Ticket      ticketState  `json:"ticket"`
+	AccessToken accessState  `json:"access_token"`
+	Allowlist   []string     `json:"return_url_allowlist"`
+}
+
+type callbackBody struct {
+	ComponentURL string `json:"component_url" doc:"授权事件接收URL"`
+	BizURL       string `json:"biz_url" doc:"消息与事件接收URL"`
+}
+
+type ticketState struct {
+	Present    bool       `json:"present"`
+	ReceivedAt *time.Time `json:"received_at"`
+	AgeSeconds *int64     `json:"age_seconds"`
+}
+
+type accessState struct {
+	Present   bool       `json:"present"`
+	ExpiresAt *time.Time `json:"expires_at"`
+}
+
+type componentInput struct {
+	Body struct {
+		AppSecret      *string   `json:"app_secret,omitempty" doc:"Admins only."`
+		MessageToken   *string   `json:"message_token,omitempty" doc:"消息校验Token, 3 to 32 letters or digits. Admins only."`
+		EncodingAESKey *string   `json:"encoding_aes_key,omitempty" doc:"消息加解密Key, 43 letters or digits. Admins only."`
+		Name           *string   `json:"name,omitempty"`
+		Description    *string   `json:"description,omitempty"`
+		Allowlist      *[]string `json:"return_url_allowlist,omitempty" doc:"Origins, optionally with a path prefix."`
+	}
+}
+
+type accessTokenBody struct {
+	AccessToken string    `json:"access_token"`
+	ExpiresAt   time.Time `json:"expires_at"`
+}
+
+type ticketBody struct {
+	Ticket     string    `json:"ticket"`
+	ReceivedAt time.Time `json:"received_at"`
+}
+
+type checksBody struct {
+	Checks []Check `json:"checks"`
+}
+
+type domainsBody struct {
+	DomainLists
+	Published DomainLists `json:"published" doc:"The copy that counts for everybody (全网发布版)."`
+	Testing   DomainLists `json:"testing" doc:"The copy for accounts on the test list (测试版)."`
+	Invalid   DomainLists `json:"invalid" doc:"What WeChat refused in the change just made."`
+}
+
+type domainsInput struct {
+	Body struct {
+		Server  []string `json:"server,omitempty" doc:"host[:port] without scheme; left out: not changed."`
+		Webview []string `json:"webview,omitempty" doc:"host[:port] without scheme; left out: not changed."`
+	}
+}
+
+type confirmFileBody struct {
+	FileName    string `json:"file_name"`
+	FileContent string `json:"file_content"`
+}
+
+// RegisterAPI adds the platform account and the messages to the admin API.
+func (s *Service) RegisterAPI(api huma.API) {
+	huma.Register(api, adminauth.Op(http.MethodGet, "/component", "get-component", "The platform account", adminauth.Viewer, "component"), s.getComponent)
+	huma.Register(api, adminauth.Op(http.MethodPut, "/component", "put-component", "Change the platform account", adminauth.Operator, "component"), s.putComponent)
+	huma.Register(api, adminauth.Audited(adminauth.Op(http.MethodGet, "/component/access-token", "get-component-access-token", "The component access token", adminauth.Operator, "component")), s.getAccessToken)
+	huma.Register(api, adminauth.Audited(adminauth.Op(http.MethodGet, "/component/ticket", "get-component-ticket", "The newest ticket", adminauth.Operator, "component")), s.getTicket)
+	huma.Register(api, adminauth.Op(http.MethodPost, "/component/ticket/restart", "restart-component-ticket", "Have WeChat push tickets again", adminauth.Operator, "component"), s.postTicketRestart)
+	huma.Register(api, adminauth.Op(http.MethodPost, "/component/check", "check-component", "Try what the platform account depends on", adminauth.Operator, "component"), s.postCheck)
+	huma.Register(api, adminauth.Op(http.MethodGet, "/component/domains", "get-component-domains", "The platform's domains", adminauth.Viewer, "component"), s.getDomains)
+	huma.Register(api, adminauth.Op(http.MethodPut, "/component/domains", "put-component-domains", "Set the platform's domains in both copies", adminauth.Operator, "component"), s.putDomains)
+	huma.Register(api, adminauth.Op(http.MethodGet, "/component/domains/confirm-file", "get-component-domain-confirm-file", "The file that proves web-view domains", adminauth.Operator, "component"), s.getConfirmFile)
+	huma.Register(api, adminauth.Op(http.MethodGet, "/messages", "list-messages", "Messages WeChat pushed", adminauth.Viewer, "messages"), s.getMessages)
+	huma.Register(api, adminauth.Op(http.MethodGet, "/messages/{id}", "get-message", "One message with its body", adminauth.Viewer, "messages"), s.getMessage)
+}
+
+func (s *Service) getComponent(ctx context.Context, _ *struct{}) (*body[componentBody], error) {
+	profile, err := s.Profile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	health, err := s.Health(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := componentBody{
+		AppID: s.cfg.AppID, Mode: s.cfg.Mode, Transport: s.cfg.Transport,
+		Name: profile.Name, Description: profile.Description, Allowlist: profile.ReturnURLAllowlist,
+		Callback:    callbackBody{s.componentURL(), s.bizURL()},
+		Credentials: health.Credentials,
+		Ticket:      ticketState{Present: health.Ticket.Present},
+		AccessToken: accessState{Present: health.Token.Present},
+	}
+	if health.Ticket.Present {
+		b.Ticket.ReceivedAt = new(health.Ticket.ReceivedAt.UTC())
+		b.Ticket.AgeSeconds = new(int64(health.Ticket.Age / time.Second))
+	}
+	if health.Token.Present {
+		b.AccessToken.ExpiresAt = new(health.Token.ExpiresAt.UTC())
+	}
+	return answer(b), nil
+}
+
+func (s *Service) putComponent(ctx context.Context, in *componentInput) (*body[componentBody], error) {
+	user := adminauth.UserFrom(ctx)
+	change := Change{
+		AppSecret:      secretOf(in.Body.AppSecret),
+		MessageToken:   secretOf(in.Body.MessageToken),
+		EncodingAESKey: secretOf(in.Body.EncodingAESKey),
+		Name:           in.Body.Name, Description: in.Body.Description, ReturnURLAllowlist: in.Body.Allowlist,
+	}
+	if change.HasCredentials() && user.Role != adminauth.Admin {
+		return nil, fault.New(fault.Forbidden, "%s", say(ctx, "只有管理员可以修改密钥。", "Only an administrator may change credentials."))
+	}
+	if err := s.Change(ctx, change, user.Username); err != nil {
+		return nil, err
+	}
+	return s.getComponent(ctx, nil)
+}
+
+func secretOf(text *string) *sealed.Secret {
+	if text == nil {
+		return nil
+	}
+	return new(sealed.New(*text))
+}
+
+func (s *Service) getAccessToken(ctx context.Context, _ *struct{}) (*body[accessTokenBody], error) {
+	t, err := s.AccessToken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return answer(accessTokenBody{t.Access.Reveal(), t.ExpiresAt.UTC()}), nil
+}
+
+func (s *Service) getTicket(ctx context.Context, _ *struct{}) (*body[ticketBody], error) {
+	t, err := s.Ticket(ctx)
+	if isKind(err, fault.Conflict) {
+		err = fault.Wrap(err, fault.NotFound, "%s", err.Error())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answer(ticketBody{t.Value.Reveal(), t.ReceivedAt.UTC()}), nil
+}
+
+func (s *Service) postTicketRestart(ctx context.Context, _ *struct{}) (*struct{}, error) {
+	return nil, s.RestartTicket(ctx)
+}
+
+func (s *Service) postCheck(ctx context.Context, _ *struct{}) (*body[checksBody], error) {
+	return answer(checksBody{s.RunChecks(ctx)}), nil
+}
+
+func (s *Service) getDomains(ctx context.Context, _ *struct{}) (*body[domainsBody], error) {
+	d, err := s.Domains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return answer(domainsBody(d)), nil
+}
+
+func (s *Service) putDomains(ctx context.Context, in *domainsInput) (*body[domainsBody], error) {
+	d, err := s.SetDomains(ctx, in.Body.Server, in.Body.Webview)
+	if err != nil {
+		return nil, err
+	}
+	return answer(domainsBody(d)), nil
+}
+
+func (s *Service) getConfirmFile(ctx context.Context, _ *struct{}) (*body[confirmFileBody], error) {
+	f, err := s.API().DomainConfirmFile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return answer(confirmFileBody{f.Name, f.Content}), nil
+}
+
+type messagesInput struct {
+	httpserver.ListInput
+	Channel  string    `query:"channel" enum:"component,biz"`
+	AppID    string    `query:"appid" maxLength:"200"`
+	InfoType string    `query:"info_type" maxLength:"200"`
+	MsgType  string    `query:"msg_type" maxLength:"200"`
+	Event    string    `query:"event" maxLength:"200"`
+	State    string    `query:"state" enum:"handled,pending,failed"`
+	Since    time.Time `query:"since" doc:"Received at this time or later."`
+	Until    time.Time `query:"until" doc:"Received before this time."`
+	Q        string    `query:"q" maxLength:"200" doc:"Text in the body, secrets left out."`
+}
+
+type messageItem struct {
+	ID         string         `json:"id"`
+	Channel    string         `json:"channel" enum:"component,biz"`
+	AppID      string         `json:"appid"`
+	InfoType   string         `json:"info_type"`
+	MsgType    string         `json:"msg_type"`
+	Event      string         `json:"event"`
+	FromUser   string         `json:"from_user"`
+	ToUser     string         `json:"to_user"`
+	MsgID      string         `json:"msg_id"`
+	CreatedAt  *time.Time     `json:"created_at" doc:"WeChat's time; null where it gave none."`
+	ReceivedAt time.Time      `json:"received_at"`
+	Deliveries []deliveryItem `json:"deliveries"`
+	State      string         `json:"state" enum:"handled,pending,failed"`
+	Error      string         `json:"error" doc:"Why the last try failed; empty when handled."`
+}
+
+// deliveryItem is one delivery to a business system. There are none before forwarding rules exist.
+type deliveryItem struct {
+	ID     string `json:"id"`
+	RuleID string `json:"rule_id"`
+	State  string `json:"state" enum:"pending,delivered,dead"`
+}
+
+type messageBody struct {
+	messageItem
+	Body string `json:"body" doc:"Decrypted. Viewers see *** where a secret is."`
+}
+
+func itemOf(m Message) messageItem {
+	item := messageItem{
+		ID: formatID(m.ID), Channel: m.Channel, AppID: m.AppID, InfoType: m.InfoType, MsgType: m.MsgType, Event: m.Event,
+		FromUser: m.FromUser, ToUser: m.ToUser, MsgID: m.MsgID, ReceivedAt: m.ReceivedAt.UTC(),
+		Deliveries: []deliveryItem{}, State: m.State, Error: m.Error,
+	}
+	if !m.CreatedAt.IsZero() {
+		item.CreatedAt = new(m.CreatedAt.UTC())
+	}
+	return item
+}
+
+func (s *Service) getMessages(ctx context.Context, in *messagesInput) (*body[httpserver.Page[messageItem]], error) {
+	f := MessageFilter{
+		Channel: in.Channel, AppID: in.AppID, InfoType: in.InfoType, MsgType: in.MsgType, Event: in.Event, State: in.State,
+		Since: in.Since, Until: in.Until, Text: in.Q, Limit: in.Limit + 1,
+	}
+	if err := httpserver.DecodeCursor(in.Cursor, &f.Before); err != nil {
+		return nil, err
+	}
+	messages, err := listMessages(ctx, s.deps.DB, f)
+	if err != nil {
+		return nil, err
+	}
+	page := httpserver.Page[messageItem]{Items: []messageItem{}}
+	if len(messages) > in.Limit {
+		messages = messages[:in.Limit]
+		page.NextCursor = httpserver.EncodeCursor(messages[in.Limit-1].ID)
+	}
+	for _, m := range messages {
+		page.Items = append(page.Items, itemOf(m))
+	}
+	return answer(page), nil
+}
+
+func (s *Service) getMessage(ctx context.Context, in *struct {
+	ID string `path:"id" maxLength:"20"`
+},
+) (*body[messageBody], error) {
+	id, err := strconv.ParseInt(in.ID, 10, 64)
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "")
+	}
+	read := s.message
+	if adminauth.UserFrom(ctx).Role == adminauth.Viewer {
+		read = s.maskedMessage
+	}
+	m, err := read(ctx, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, fault.New(fault.NotFound, "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answer(messageBody{itemOf(m), legible(m.Body)}), nil
+}

@@ -1,0 +1,245 @@
+package component
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/wxsteward/wxsteward/internal/sealed"
+	"github.com/wxsteward/wxsteward/internal/wechat/msgcrypt"
+)
+
+// ErrNotAuthentic reports a push that nothing proves to be WeChat's.
+var ErrNotAuthentic = errors.New("component: not authentic")
+
+// push is one request on a callback address, freed from HTTP.
+type push struct {
+	channel string
+	appid   string // of the merchant, from the path; empty on the component address
+	body    []byte
+
+	timestamp, nonce, msgSignature string // as they stand in the query
+
+	source bool       // x-wx-source or x-wx-sources is there
+	proofs []string   // what the sender shows as forwarder token
+	peer   netip.Addr // TCP peer; the zero Addr is in no prefix
+}
+
+// receive authenticates, reads and stores a push; when it returns nil the answer is "success". It fails with
+// ErrNotAuthentic or ErrNotAMessage; any other failure is ours, and WeChat should try again.
+func (s *Service) receive(ctx context.Context, p push) error {
+	plaintext, err := s.authenticate(ctx, p)
+	if errors.Is(err, errProbe) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in, err := s.newIncoming(p.channel, p.appid, plaintext)
+	if err != nil {
+		return err
+	}
+	return s.store(ctx, in)
+}
+
+// errProbe reports WeChat's test of a container path, which is answered and forgotten.
+var errProbe = errors.New("component: container path probe")
+
+// authenticate gives the plaintext of a push, decrypted or as it came.
+func (s *Service) authenticate(ctx context.Context, p push) ([]byte, error) {
+	text := legible(p.body)
+	envelope, hasEncrypt, envelopeErr := msgcrypt.ParseEnvelope([]byte(text))
+	if hasEncrypt {
+		if envelopeErr != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNotAuthentic, envelopeErr)
+		}
+		return s.open(ctx, p, envelope.Encrypt)
+	}
+	inCloud := s.cfg.Mode == ModeCloudRun
+	forwarded := s.forwarder(p)
+	if !inCloud && !forwarded {
+		return nil, ErrNotAuthentic // not even read
+	}
+	f, err := parseFields(text)
+	switch {
+	case err == nil && f.Has("Encrypt"):
+		return nil, ErrNotAuthentic
+	case err == nil && f.Text("action") == "CheckContainerPath":
+		return nil, errProbe
+	case forwarded, inCloud && p.source:
+		return p.body, err
+	default:
+		return nil, ErrNotAuthentic
+	}
+}
+
+// open decrypts. When nothing fits, it looks once more whether another replica has changed token or key meanwhile.
+func (s *Service) open(ctx context.Context, p push, encrypt string) ([]byte, error) {
+	var opened msgcrypt.Opened
+	err := s.withCipher(ctx, func(c *msgcrypt.Cipher) (err error) {
+		opened, err = c.Open(p.timestamp, p.nonce, p.msgSignature, encrypt)
+		return err
+	})
+	return opened.Plaintext, err
+}
+
+// verifyEcho checks the signature of a GET with echostr.
+func (s *Service) verifyEcho(ctx context.Context, timestamp, nonce, signature string) error {
+	return s.withCipher(ctx, func(c *msgcrypt.Cipher) error {
+		if !c.VerifyPlain(timestamp, nonce, signature) {
+			return msgcrypt.ErrSignature
+		}
+		return nil
+	})
+}
+
+// withCipher runs fn with the keys at hand, and again with fresh ones when it failed and those at hand are not quite new.
+func (s *Service) withCipher(ctx context.Context, fn func(*msgcrypt.Cipher) error) error {
+	var tried *msgcrypt.Cipher
+	var failure error
+	for _, maxAge := range []time.Duration{cipherMaxAge, cipherMinAge} {
+		c, err := s.ciphers.get(ctx, s.now(), maxAge, s.loadCipher)
+		switch {
+		case err != nil:
+			return err
+		case c == nil:
+			failure = errNoKeys
+			continue
+		case c == tried:
+			continue
+		}
+		if failure = fn(c); failure == nil {
+			return nil
+		}
+		tried = c
+	}
+	return fmt.Errorf("%w: %w", ErrNotAuthentic, failure)
+}
+
+var errNoKeys = errors.New("message token or AES key is not set")
+
+// loadCipher makes the cipher of the keys in force; nil when there are none.
+func (s *Service) loadCipher(ctx context.Context) (*msgcrypt.Cipher, error) {
+	creds, err := s.credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if creds.messageToken.IsZero() || creds.aesKey.IsZero() {
+		return nil, nil //nolint:nilnil // no keys is a state, not a failure
+	}
+	key, err := msgcrypt.NewKey(creds.messageToken.Reveal(), creds.aesKey.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("message keys: %w", err)
+	}
+	keys := []msgcrypt.Key{key}
+	if !creds.previousToken.IsZero() || !creds.previousAESKey.IsZero() {
+		// The cipher tries every token with every AES key, so one pair is enough for all combinations.
+		previous, err := msgcrypt.NewKey(orElse(creds.previousToken, creds.messageToken).Reveal(),
+			orElse(creds.previousAESKey, creds.aesKey).Reveal())
+		if err != nil {
+			return nil, fmt.Errorf("previous message keys: %w", err)
+		}
+		keys = append(keys, previous)
+	}
+	c, err := msgcrypt.New(s.cfg.AppID, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("message keys: %w", err)
+	}
+	return c, nil
+}
+
+func orElse(a, b sealed.Secret) sealed.Secret {
+	if a.IsZero() {
+		return b
+	}
+	return a
+}
+
+const (
+	cipherMaxAge = 10 * time.Second // after that the keys are read again
+	cipherMinAge = time.Second      // no more often than this, however many forged pushes come
+)
+
+// cipherLoadTimeout is well below the five seconds WeChat waits.
+const cipherLoadTimeout = 3 * time.Second
+
+// cipherCache keeps the keys at hand, so that a push costs no extra query and a forged one hardly anything.
+type cipherCache struct {
+	loads singleflight.Group
+
+	mu       sync.Mutex
+	cipher   *msgcrypt.Cipher // nil when no keys are set
+	loadedAt time.Time
+	loaded   bool
+}
+
+// get gives the cipher if it is younger than maxAge, else loads it, once for all who ask. While the database is away an
+// older one still serves, except to find out whether the keys have changed.
+func (c *cipherCache) get(ctx context.Context, now time.Time, maxAge time.Duration,
+	load func(context.Context) (*msgcrypt.Cipher, error),
+) (*msgcrypt.Cipher, error) {
+	c.mu.Lock()
+	cipher, loaded, age := c.cipher, c.loaded, now.Sub(c.loadedAt)
+	c.mu.Unlock()
+	if loaded && age >= 0 && age < maxAge {
+		return cipher, nil
+	}
+	flight := c.loads.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cipherLoadTimeout)
+		defer cancel()
+		fresh, err := load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.cipher, c.loadedAt, c.loaded = fresh, now, true
+		return fresh, nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case r := <-flight:
+		if r.Err != nil {
+			if loaded && maxAge == cipherMaxAge {
+				return cipher, nil
+			}
+			return nil, r.Err
+		}
+		return r.Val.(*msgcrypt.Cipher), nil
+	}
+}
+
+// forget makes the next push read the keys again.
+func (c *cipherCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.loaded = false
+}
+
+// forwarder reports whether the sender has proven to be a message forwarder of ours: by its token or by the address of
+// the connection itself. Headers that name an address prove nothing.
+func (s *Service) forwarder(p push) bool {
+	if !s.cfg.ForwarderToken.IsZero() {
+		want := sha256.Sum256([]byte(s.cfg.ForwarderToken.Reveal()))
+		for _, proof := range p.proofs {
+			got := sha256.Sum256([]byte(proof)) // equal lengths, so that the time tells nothing
+			if subtle.ConstantTimeCompare(want[:], got[:]) == 1 {
+				return true
+			}
+		}
+	}
+	for _, prefix := range s.cfg.ForwarderCIDRs {
+		if prefix.Contains(p.peer.Unmap()) {
+			return true
+		}
+	}
+	return false
+}

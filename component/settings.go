@@ -1,0 +1,303 @@
+package component
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/sealed"
+	"github.com/wxsteward/wxsteward/internal/wechat/msgcrypt"
+)
+
+// Keys in the settings table.
+const (
+	keyAppSecret      = "component.app_secret" //nolint:gosec // names a secret, is none
+	keyMessageToken   = "component.message_token"
+	keyPreviousToken  = "component.message_token_previous"
+	keyAESKey         = "component.encoding_aes_key"
+	keyPreviousAESKey = "component.encoding_aes_key_previous"
+	keyName           = "component.name"
+	keyDescription    = "component.description"
+	keyAllowlist      = "component.return_url_allowlist"
+)
+
+// Source tells where a credential comes from.
+type Source string
+
+// The sources of a credential.
+const (
+	SourceStored      Source = "stored"
+	SourceEnvironment Source = "environment" // overrides what is stored
+	SourceMissing     Source = "missing"
+)
+
+// Credentials tells where each credential comes from, never what it is.
+type Credentials struct {
+	AppSecret      Source `json:"app_secret" enum:"stored,environment,missing"`
+	MessageToken   Source `json:"message_token" enum:"stored,environment,missing"`
+	EncodingAESKey Source `json:"encoding_aes_key" enum:"stored,environment,missing"`
+}
+
+type credentials struct {
+	appSecret, messageToken, aesKey sealed.Secret
+	// What was in force before the last change; zero: never changed, or set by the environment.
+	previousToken, previousAESKey sealed.Secret
+	sources                       Credentials
+}
+
+func (c credentials) status() Credentials { return c.sources }
+
+// credentials reads what is in force now.
+func (s *Service) credentials(ctx context.Context) (credentials, error) {
+	var c credentials
+	for _, item := range []struct {
+		into   *sealed.Secret
+		source *Source
+		env    sealed.Secret
+		key    string
+	}{
+		{&c.appSecret, &c.sources.AppSecret, s.cfg.EnvSecret, keyAppSecret},
+		{&c.messageToken, &c.sources.MessageToken, s.cfg.EnvMessageToken, keyMessageToken},
+		{&c.previousToken, nil, s.cfg.EnvMessageToken, keyPreviousToken},
+		{&c.aesKey, &c.sources.EncodingAESKey, s.cfg.EnvAESKey, keyAESKey},
+		{&c.previousAESKey, nil, s.cfg.EnvAESKey, keyPreviousAESKey},
+	} {
+		if !item.env.IsZero() {
+			if item.source != nil {
+				*item.into, *item.source = item.env, SourceEnvironment
+			}
+			continue
+		}
+		value, ok, err := s.deps.Settings.GetSecret(ctx, item.key)
+		if err != nil {
+			return credentials{}, err
+		}
+		*item.into = value
+		if item.source == nil {
+			continue
+		}
+		*item.source = SourceMissing
+		if ok && !value.IsZero() {
+			*item.source = SourceStored
+		}
+	}
+	return c, nil
+}
+
+// Profile is what operators write about the platform.
+type Profile struct {
+	Name, Description  string
+	ReturnURLAllowlist []string
+}
+
+// Profile reads it; everything is empty at first.
+func (s *Service) Profile(ctx context.Context) (Profile, error) {
+	var p Profile
+	var err error
+	if p.Name, _, err = s.deps.Settings.Get(ctx, keyName); err != nil {
+		return Profile{}, err
+	}
+	if p.Description, _, err = s.deps.Settings.Get(ctx, keyDescription); err != nil {
+		return Profile{}, err
+	}
+	p.ReturnURLAllowlist, err = s.allowlist(ctx)
+	return p, err
+}
+
+func (s *Service) allowlist(ctx context.Context) ([]string, error) {
+	text, ok, err := s.deps.Settings.Get(ctx, keyAllowlist)
+	if err != nil || !ok {
+		return nil, err
+	}
+	var list []string
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return nil, fmt.Errorf("setting %s: %w", keyAllowlist, err)
+	}
+	return list, nil
+}
+
+// Change is what an administrator wants changed; nil means left as it is.
+type Change struct {
+	AppSecret, MessageToken, EncodingAESKey *sealed.Secret
+	Name, Description                       *string
+	ReturnURLAllowlist                      *[]string
+}
+
+// HasCredentials reports whether a credential is to change, for which one must be admin.
+func (c Change) HasCredentials() bool {
+	return c.AppSecret != nil || c.MessageToken != nil || c.EncodingAESKey != nil
+}
+
+// Change stores all of c or nothing. A changed message token or AES key leaves the one before it valid for reading. It
+// fails with fault.Validation, and with fault.Conflict for a credential that the environment sets.
+func (s *Service) Change(ctx context.Context, c Change, by string) error {
+	if err := s.validate(ctx, &c); err != nil {
+		return err
+	}
+	err := pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) error {
+		if err := lockSettings(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.putSecrets(ctx, tx, c, by); err != nil {
+			return err
+		}
+		return s.putProfile(ctx, tx, c, by)
+	})
+	if err != nil {
+		return fmt.Errorf("change platform settings: %w", err)
+	}
+	s.ciphers.forget()
+	return nil
+}
+
+func (s *Service) putSecrets(ctx context.Context, tx pgx.Tx, c Change, by string) error {
+	for _, item := range []struct {
+		value             *sealed.Secret
+		key, previousName string
+	}{
+		{c.AppSecret, keyAppSecret, ""},
+		{c.MessageToken, keyMessageToken, keyPreviousToken},
+		{c.EncodingAESKey, keyAESKey, keyPreviousAESKey},
+	} {
+		if item.value == nil {
+			continue
+		}
+		old, ok, err := s.deps.Settings.GetSecretTx(ctx, tx, item.key)
+		if err != nil {
+			return err
+		}
+		if ok && old.Equal(*item.value) {
+			continue // typed in once more: the one before stays as it is
+		}
+		if ok && item.previousName != "" {
+			if err := s.deps.Settings.PutSecret(ctx, tx, item.previousName, old, by); err != nil {
+				return err
+			}
+		}
+		if err := s.deps.Settings.PutSecret(ctx, tx, item.key, *item.value, by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) putProfile(ctx context.Context, tx pgx.Tx, c Change, by string) error {
+	texts := []struct {
+		key   string
+		value *string
+	}{{keyName, c.Name}, {keyDescription, c.Description}}
+	if c.ReturnURLAllowlist != nil {
+		list, err := json.Marshal(*c.ReturnURLAllowlist)
+		if err != nil {
+			return err
+		}
+		texts = append(texts, struct {
+			key   string
+			value *string
+		}{keyAllowlist, new(string(list))})
+	}
+	for _, t := range texts {
+		if t.value == nil {
+			continue
+		}
+		if err := s.deps.Settings.Put(ctx, tx, t.key, *t.value, by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tokenPattern is the console's rule for 消息校验Token, aesKeyPattern that for 消息加解密Key.
+var (
+	tokenPattern  = regexp.MustCompile(`^[A-Za-z0-9]{3,32}$`)
+	aesKeyPattern = regexp.MustCompile(`^[A-Za-z0-9]{43}$`)
+)
+
+// validate collects everything that is wrong and brings the rest into the form that is stored.
+func (s *Service) validate(ctx context.Context, c *Change) error {
+	var fields []fault.Field
+	wrong := func(location, zh, en string, value any) {
+		fields = append(fields, fault.Field{Location: "body." + location, Message: say(ctx, zh, en), Value: value})
+	}
+	for _, item := range []struct {
+		location string
+		value    *sealed.Secret
+		env      sealed.Secret
+		variable string
+	}{
+		{"app_secret", c.AppSecret, s.cfg.EnvSecret, "WX_APP_SECRET"},
+		{"message_token", c.MessageToken, s.cfg.EnvMessageToken, "WX_MESSAGE_TOKEN"},
+		{"encoding_aes_key", c.EncodingAESKey, s.cfg.EnvAESKey, "WX_ENCODING_AES_KEY"},
+	} {
+		if item.value != nil && !item.env.IsZero() {
+			f := fault.New(fault.Conflict, "%s", say(ctx,
+				item.location+" 由环境变量 "+item.variable+" 设置，请在那里修改。",
+				item.location+" is set by the environment variable "+item.variable+". Change it there."))
+			f.Fields = []fault.Field{{Location: "body." + item.location, Message: f.Msg}}
+			return f
+		}
+	}
+	if c.AppSecret != nil {
+		text := c.AppSecret.Reveal()
+		if text == "" || len(text) > 256 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			wrong("app_secret", "AppSecret 不能为空，也不能含空格。", "The app secret must not be empty or contain spaces.", nil)
+		}
+	}
+	if c.MessageToken != nil && !tokenPattern.MatchString(c.MessageToken.Reveal()) {
+		wrong("message_token", "消息校验Token 须为 3 至 32 位字母或数字。", "The message token has 3 to 32 letters or digits.", nil)
+	}
+	if c.EncodingAESKey != nil && !validAESKey(c.EncodingAESKey.Reveal()) {
+		wrong("encoding_aes_key", "消息加解密Key 须为 43 位字母或数字。", "The message AES key has exactly 43 letters or digits.", nil)
+	}
+	if c.Name != nil {
+		*c.Name = strings.TrimSpace(legible([]byte(*c.Name)))
+		if utf8.RuneCountInString(*c.Name) > 100 {
+			wrong("name", "名称最多 100 字。", "The name has at most 100 characters.", nil)
+		}
+	}
+	if c.Description != nil {
+		*c.Description = strings.TrimSpace(legible([]byte(*c.Description)))
+		if utf8.RuneCountInString(*c.Description) > 1000 {
+			wrong("description", "描述最多 1000 字。", "The description has at most 1000 characters.", nil)
+		}
+	}
+	if c.ReturnURLAllowlist != nil {
+		list := []string{}
+		for i, entry := range *c.ReturnURLAllowlist {
+			origin, err := parseAllowed(strings.TrimSpace(entry))
+			if err != nil || i >= 200 {
+				wrong(fmt.Sprintf("return_url_allowlist[%d]", i), "须为 https://host[:port][/路径前缀]，不含参数，最多 200 项。",
+					"An entry is https://host[:port][/path prefix] without a query; there are at most 200.", entry)
+				continue
+			}
+			list = append(list, origin.String())
+		}
+		c.ReturnURLAllowlist = &list
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Validation, Msg: fields[0].Message, Fields: fields}
+}
+
+func validAESKey(text string) bool {
+	if !aesKeyPattern.MatchString(text) {
+		return false
+	}
+	_, err := msgcrypt.NewKey("token", text)
+	return err == nil
+}
+
+// say picks the language of whoever asked.
+func say(ctx context.Context, zh, en string) string {
+	if fault.LangFrom(ctx) == fault.English {
+		return en
+	}
+	return zh
+}

@@ -1,0 +1,50 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/wxsteward/wxsteward/internal/postgres"
+	"github.com/wxsteward/wxsteward/internal/wechat"
+)
+
+// outside recognises failures that are not ours.
+func outside(err error, lang string) Problem {
+	if refusal, ok := errors.AsType[*wechat.APIError](err); ok {
+		return refused(refusal, lang)
+	}
+	if _, ok := errors.AsType[*wechat.TransportError](err); ok {
+		return ProblemOf(WeChatUnavailable, "", lang)
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return ProblemOf(TooLarge, "", lang)
+	}
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pgErr.Code {
+		case "22021", "22P05": // a character that PostgreSQL's text cannot hold: U+0000
+			return ProblemOf(Validation, pick(lang, "输入中含有不允许的空字符（U+0000）。", "The input holds a NUL character (U+0000), which is not allowed."), lang)
+		case "57014", "55P03", "40001", "40P01": // statement or lock time-out, serialization, deadlock
+			return ProblemOf(Unavailable, "", lang)
+		}
+	}
+	if postgres.IsUnavailable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return ProblemOf(Unavailable, "", lang)
+	}
+	return ProblemOf(Internal, "", lang)
+}
+
+// refused shows what WeChat said. Where the same call may succeed later by itself, WeChat counts as unavailable.
+func refused(refusal *wechat.APIError, lang string) Problem {
+	entry := refusal.Explain()
+	kind := WeChatRefused
+	if entry.Class == wechat.ClassTransient {
+		kind = WeChatUnavailable
+	}
+	hint := pick(lang, entry.HintZH, entry.HintEN)
+	p := ProblemOf(kind, hint, lang)
+	p.WeChat = &WeChat{ErrCode: refusal.Code, ErrMsg: refusal.Msg, RID: refusal.RID, Hint: hint}
+	return p
+}

@@ -1,0 +1,141 @@
+package httpserver
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wxsteward/wxsteward/internal/fault"
+)
+
+var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// observe names the request, notes who asks and in which language, and logs it once when it is over. The log has the
+// route's template, never the query: links and pushes carry secrets there.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		began := time.Now()
+		req := c.Request()
+		info := &request{id: req.Header.Get("X-Request-Id"), ip: clientIP(req, s.cfg.TrustedProxies)}
+		if !requestIDPattern.MatchString(info.id) {
+			info.id = rand.Text()
+		}
+		ctx := context.WithValue(req.Context(), requestKey{}, info)
+		ctx = fault.WithLang(ctx, fault.LangOf(req.Header.Get("Accept-Language")))
+		c.SetRequest(req.WithContext(ctx))
+		c.Response().Header().Set("X-Request-Id", info.id)
+
+		defer func() {
+			res := c.Response()
+			attrs := []slog.Attr{
+				slog.String("method", req.Method), slog.String("route", c.Path()), slog.Int("status", res.Status),
+				slog.Int64("bytes", res.Size), slog.Duration("duration", time.Since(began)),
+				slog.String("ip", info.ip.String()), slog.String("request_id", info.id),
+			}
+			level := slog.LevelInfo
+			if err := info.failure(); err != nil {
+				attrs = append(attrs, slog.Any("error", err))
+			}
+			switch {
+			case res.Status >= http.StatusInternalServerError && req.Context().Err() == nil && c.Path() != "/readyz":
+				level = slog.LevelError
+			case c.Path() == "/healthz" || c.Path() == "/readyz":
+				level = slog.LevelDebug
+			}
+			s.log.LogAttrs(ctx, level, "request", attrs...)
+		}()
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		return nil
+	}
+}
+
+// contain answers 500 for a handler that panicked. When the answer has begun already, the connection is cut instead, so
+// that nobody takes half an answer for a whole one.
+func (s *Server) contain(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if cause, ok := p.(error); ok && errors.Is(cause, http.ErrAbortHandler) {
+				panic(p)
+			}
+			ctx := c.Request().Context()
+			s.log.ErrorContext(ctx, "handler panicked", slog.Any("panic", p), slog.String("route", c.Path()),
+				slog.String("request_id", RequestID(ctx)), slog.String("stack", string(debug.Stack())))
+			if c.Response().Committed {
+				panic(http.ErrAbortHandler)
+			}
+			err = fault.Wrap(fmt.Errorf("panic: %v", p), fault.Internal, "panic")
+		}()
+		return next(c)
+	}
+}
+
+const contentPolicy = "default-src 'self'; img-src 'self' data: https:; style-src 'self' 'unsafe-inline'; " +
+	"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// pageHeaders are set on every answer; a page may set its own instead.
+func (s *Server) pageHeaders() map[string]string {
+	headers := map[string]string{
+		"Content-Security-Policy": contentPolicy,
+		"X-Content-Type-Options":  "nosniff",
+		"X-Frame-Options":         "DENY",
+		"Referrer-Policy":         "same-origin",
+	}
+	if s.cfg.PublicURL.Scheme == "https" {
+		headers["Strict-Transport-Security"] = "max-age=31536000"
+	}
+	return headers
+}
+
+// ClearPageHeaders removes the security headers that every answer starts with. It is for answers that somebody else is
+// the author of, such as the business system behind the pass-through proxy.
+func ClearPageHeaders(h http.Header) {
+	for _, name := range []string{
+		"Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Strict-Transport-Security",
+	} {
+		h.Del(name)
+	}
+}
+
+func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
+	headers := s.pageHeaders()
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		for name, value := range headers {
+			h.Set(name, value)
+		}
+		if isAPI(c.Request().URL.Path) {
+			h.Set("Cache-Control", "no-store")
+		}
+		return next(c)
+	}
+}
+
+// limit bounds the body of API calls.
+func (s *Server) limit(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		req := c.Request()
+		if isAPI(req.URL.Path) && req.Body != nil {
+			req.Body = http.MaxBytesReader(c.Response(), req.Body, maxAPIBodyBytes+1)
+		}
+		return next(c)
+	}
+}
+
+func isAPI(path string) bool {
+	return path == "/api" || strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/miniapp/")
+}

@@ -1,0 +1,195 @@
+// Package wechat is a typed client of the WeChat API for third-party platforms (第三方平台): the platform's own calls
+// (Component) and the calls it makes for a merchant (Authorizer). It also explains WeChat's error codes to operators.
+//
+// Every call obeys one rate limit and one limit of concurrent calls, has its own time-out, refreshes a refused token
+// once, and fails with *APIError (WeChat said no), *TransportError (no usable answer) or *TokenError (no token to call
+// with). No error text holds a secret or a URL.
+//
+// WeChat docs: https://developers.weixin.qq.com/doc/oplatform/openApi/
+package wechat
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/wxsteward/wxsteward/internal/sealed"
+)
+
+const (
+	defaultBaseURL     = "https://api.weixin.qq.com"
+	defaultRate        = 50
+	defaultConcurrency = 16
+
+	defaultTimeout = 10 * time.Second
+	commitTimeout  = 60 * time.Second // WeChat compiles the package meanwhile
+	slowTimeout    = 30 * time.Second // submissions, releases, uploads and downloads
+)
+
+// Config says how to reach WeChat. Only AppID is required.
+type Config struct {
+	// AppID is the component appid.
+	AppID string
+	// BaseURL is scheme and host, "" means https://api.weixin.qq.com.
+	BaseURL string
+	// HTTP sends the requests; nil means a client of its own with a connection pool fit for Concurrency. Redirects are
+	// never followed, since they would carry the token elsewhere.
+	HTTP *http.Client
+	// Rate is the number of calls a second, over all calls; bursts are at most one second's worth. 0 means 50.
+	Rate float64
+	// Concurrency is the number of calls at once; 0 means 16.
+	Concurrency int
+	// Observe, if set, hears of every exchange, also of those repeated with a fresh token. It must be fast and safe for
+	// concurrent use.
+	Observe func(Call)
+}
+
+// Call tells Config.Observe of one exchange with WeChat.
+type Call struct {
+	Op       string        // path, e.g. "wxa/commit"
+	AppID    string        // whose token was used: a merchant's or the component's appid
+	ErrCode  int           // 0 when WeChat was content or was not reached
+	Err      error         // what the caller sees; nil on success
+	Duration time.Duration // of the exchange, without waiting for the rate limit
+}
+
+// Client calls WeChat. It is safe for concurrent use; make one for the whole process, since the limits live in it.
+type Client struct {
+	appid   string
+	base    string
+	http    *http.Client
+	limiter *rate.Limiter
+	gate    chan struct{}
+	observe func(Call)
+}
+
+// New makes a Client.
+func New(cfg Config) *Client {
+	if cfg.BaseURL == "" {
+		cfg.BaseURL = defaultBaseURL
+	}
+	if cfg.Rate <= 0 {
+		cfg.Rate = defaultRate
+	}
+	if cfg.Concurrency <= 0 {
+		cfg.Concurrency = defaultConcurrency
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(Call) {}
+	}
+	var hc http.Client
+	if cfg.HTTP != nil {
+		hc = *cfg.HTTP
+	} else {
+		hc.Transport = &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			ForceAttemptHTTP2:   true,
+			MaxIdleConns:        cfg.Concurrency,
+			MaxIdleConnsPerHost: cfg.Concurrency,
+			IdleConnTimeout:     30 * time.Second, // shorter than the peer's, so that few calls meet a closing connection
+			TLSHandshakeTimeout: 5 * time.Second,
+		}
+	}
+	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{
+		appid:   cfg.AppID,
+		base:    strings.TrimRight(cfg.BaseURL, "/") + "/",
+		http:    &hc,
+		limiter: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
+		gate:    make(chan struct{}, cfg.Concurrency),
+		observe: cfg.Observe,
+	}
+}
+
+// TokenSource gives the token for one account and hears when WeChat refused it.
+type TokenSource interface {
+	// Token returns a token that should be good for some more minutes.
+	Token(ctx context.Context) (sealed.Secret, error)
+	// Reject drops used if it is still the stored token; a newer one stays.
+	Reject(ctx context.Context, used sealed.Secret) error
+}
+
+// Component makes the calls of the platform itself, with the component_access_token. The methods of account, for
+// quotas and request ids, are its methods too.
+type Component struct{ account }
+
+// Component returns the platform's calls with tokens from src.
+func (c *Client) Component(src TokenSource) *Component {
+	return &Component{account{client: c, appid: c.appid, src: src, component: true}}
+}
+
+// Authorizer makes calls for one merchant, with that merchant's authorizer_access_token. They count against the
+// merchant's quota, and need the permission set (权限集) named at each method, else errcode 61007.
+type Authorizer struct{ account }
+
+// Authorizer returns the calls for the merchant appid with tokens from src.
+func (c *Client) Authorizer(appid string, src TokenSource) *Authorizer {
+	return &Authorizer{account{client: c, appid: appid, src: src}}
+}
+
+// account is whose token a call carries.
+type account struct {
+	client    *Client
+	appid     string
+	src       TokenSource
+	component bool
+}
+
+// call sends r with the account's token and decodes the answer into out (nil: only the outcome counts). When WeChat
+// refuses the token it is dropped and the call repeated once; a call with a refused token has had no effect.
+func (a account) call(ctx context.Context, r request, out any) error {
+	_, err := a.exchange(ctx, r, out)
+	return err
+}
+
+// download is call for answers that are a file; out is not decoded.
+func (a account) download(ctx context.Context, r request) (data []byte, contentType string, err error) {
+	r.file = true
+	f, err := a.exchange(ctx, r, nil)
+	return f.data, f.contentType, err
+}
+
+func (a account) exchange(ctx context.Context, r request, out any) (file, error) {
+	token, err := a.token(ctx, r.op)
+	if err != nil {
+		return file{}, err
+	}
+	f, err := a.client.exchange(ctx, a.appid, token, r, out)
+	if !a.tokenRefused(err) {
+		return f, err
+	}
+	if rejectErr := a.src.Reject(ctx, token); rejectErr != nil {
+		return file{}, &TokenError{Op: r.op, Err: rejectErr}
+	}
+	token, err = a.token(ctx, r.op)
+	if err != nil {
+		return file{}, err
+	}
+	return a.client.exchange(ctx, a.appid, token, r, out)
+}
+
+func (a account) token(ctx context.Context, op string) (sealed.Secret, error) {
+	token, err := a.src.Token(ctx)
+	if err == nil && token.IsZero() {
+		err = errNoToken
+	}
+	if err != nil {
+		return sealed.Secret{}, &TokenError{Op: op, Err: err}
+	}
+	return token, nil
+}
+
+func (a account) tokenRefused(err error) bool {
+	const (
+		invalidCredential          = 40001
+		invalidToken               = 40014
+		expiredToken               = 42001
+		invalidComponentCredential = 40094
+		expiredComponentToken      = 42006
+	)
+	return IsCode(err, invalidCredential, invalidToken, expiredToken) ||
+		a.component && IsCode(err, invalidComponentCredential, expiredComponentToken)
+}

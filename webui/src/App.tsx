@@ -1,0 +1,93 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { lazy, useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { createBrowserRouter, RouterProvider } from 'react-router-dom';
+import { ConfigProvider } from 'tdesign-react';
+import zhWords from 'tdesign-react/es/locale/zh_CN';
+import { onSignedOut } from './api/client';
+import { Problem } from './api/problem';
+import { keys } from './api/queries';
+import { ConfirmProvider } from './components/Confirm';
+import { RouteFailure, Shell } from './components/Shell';
+import { SignIn } from './pages/SignIn';
+
+const page = {
+  Dashboard: lazy(() => import('./pages/Dashboard')),
+  Authorizers: lazy(() => import('./pages/Authorizers')),
+  AuthorizerPage: lazy(() => import('./pages/AuthorizerPage')),
+  Links: lazy(() => import('./pages/Links')),
+  Templates: lazy(() => import('./pages/Templates')),
+  Rollouts: lazy(() => import('./pages/Rollouts')),
+  RolloutPage: lazy(() => import('./pages/RolloutPage')),
+  NewRollout: lazy(() => import('./pages/NewRollout')),
+  Messages: lazy(() => import('./pages/Messages')),
+  Platform: lazy(() => import('./pages/Platform')),
+  Simulator: lazy(() => import('./pages/Simulator')),
+  Account: lazy(() => import('./pages/Account')),
+  NotFound: lazy(() => import('./pages/NotFound')),
+};
+
+const router = createBrowserRouter(
+  [
+    { path: '/sign-in', element: <SignIn />, errorElement: <RouteFailure /> },
+    {
+      path: '/',
+      element: <Shell />,
+      errorElement: <RouteFailure />,
+      children: [
+        {
+          errorElement: <RouteFailure />,
+          children: [
+            { index: true, element: <page.Dashboard /> },
+            { path: 'authorizers', element: <page.Authorizers /> },
+            { path: 'authorizers/:appid', element: <page.AuthorizerPage /> },
+            { path: 'links/:id?', element: <page.Links /> },
+            { path: 'templates', element: <page.Templates /> },
+            { path: 'rollouts', element: <page.Rollouts /> },
+            { path: 'rollouts/new', element: <page.NewRollout /> },
+            { path: 'rollouts/:id/:sid?', element: <page.RolloutPage /> },
+            { path: 'messages/:id?', element: <page.Messages /> },
+            { path: 'platform', element: <page.Platform /> },
+            { path: 'simulator', element: <page.Simulator /> },
+            { path: 'account', element: <page.Account /> },
+            { path: '*', element: <page.NotFound /> },
+          ],
+        },
+      ],
+    },
+  ],
+  { basename: '/admin' },
+);
+
+function retry(failures: number, error: unknown): boolean {
+  // A refusal stays one; only an unreachable or overloaded server is worth a second try.
+  const status = error instanceof Problem ? error.status : 0;
+  return failures < 2 && (status === 0 || status === 503 || status === 504);
+}
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: { retry, staleTime: 10_000, refetchOnWindowFocus: true },
+    mutations: { retry: false },
+  },
+});
+
+onSignedOut(() => client.setQueryData(keys.session, null));
+
+export function App() {
+  const { i18n } = useTranslation();
+  const [words, setWords] = useState(zhWords);
+  useEffect(() => {
+    if (i18n.language === 'en') void import('tdesign-react/es/locale/en_US').then((m) => setWords(m.default));
+    else setWords(zhWords);
+  }, [i18n.language]);
+  return (
+    <QueryClientProvider client={client}>
+      <ConfigProvider globalConfig={words}>
+        <ConfirmProvider>
+          <RouterProvider router={router} />
+        </ConfirmProvider>
+      </ConfigProvider>
+    </QueryClientProvider>
+  );
+}

@@ -1,0 +1,191 @@
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { api, call, request } from './client';
+import { Problem } from './problem';
+import type { Meta, Page, Session } from './types';
+
+/** keys are the names under which answers are kept; live events name them again to say what is out of date. */
+export const keys = {
+  meta: ['meta'] as const,
+  session: ['session'] as const,
+  component: ['component'] as const,
+  domains: ['domains'] as const,
+  links: ['links'] as const,
+  link: (id: string) => ['links', 'one', id] as const,
+  authorizers: ['authorizers'] as const,
+  authorizer: (appid: string) => ['authorizers', 'one', appid] as const,
+  messages: ['messages'] as const,
+  message: (id: string) => ['messages', 'one', id] as const,
+  templates: ['templates'] as const,
+  drafts: ['drafts'] as const,
+  rollouts: ['rollouts'] as const,
+  rollout: (id: string) => ['rollouts', 'one', id] as const,
+  submissions: ['submissions'] as const,
+  submission: (id: string) => ['submissions', 'one', id] as const,
+  simulator: ['simulator'] as const,
+};
+
+type Query = Record<string, string | number | undefined>;
+
+function tidy<Q extends Query>(query: Q): Q {
+  return Object.fromEntries(Object.entries(query).filter(([, v]) => v !== undefined && v !== '')) as Q;
+}
+
+/** list makes the options of an endless list: pages follow next_cursor until it is empty. */
+function list<T>(key: readonly unknown[], query: Query, load: (query: Query, signal: AbortSignal) => Promise<Page<T>>) {
+  return infiniteQueryOptions({
+    queryKey: [...key, 'list', query],
+    initialPageParam: '',
+    queryFn: ({ pageParam, signal }) => load(tidy({ ...query, cursor: pageParam }), signal),
+    getNextPageParam: (last) => last.next_cursor || undefined,
+  });
+}
+
+export const metaQuery = queryOptions({
+  queryKey: keys.meta,
+  staleTime: Number.POSITIVE_INFINITY,
+  queryFn: async ({ signal }): Promise<Meta | null> => {
+    try {
+      return await call(api.GET('/meta', { signal }));
+    } catch (thrown) {
+      if (thrown instanceof Problem && (thrown.status === 401 || thrown.status === 404)) return null;
+      throw thrown;
+    }
+  },
+});
+
+/** sessionQuery holds null when nobody is signed in. */
+export const sessionQuery = queryOptions({
+  queryKey: keys.session,
+  staleTime: 60_000,
+  queryFn: async ({ signal }): Promise<Session | null> => {
+    const { data, error, response } = await api.GET('/session', { signal });
+    if (response.status === 401) return null;
+    return call(Promise.resolve({ data, error, response }));
+  },
+});
+
+export const componentQuery = queryOptions({
+  queryKey: keys.component,
+  queryFn: ({ signal }) => call(api.GET('/component', { signal })),
+});
+
+export const domainsQuery = queryOptions({
+  queryKey: keys.domains,
+  queryFn: ({ signal }) => call(api.GET('/component/domains', { signal })),
+});
+
+export function linksQuery(query: { status?: string; biz_id?: string; limit?: number }) {
+  return list(keys.links, query, (q, signal) =>
+    call(api.GET('/authorization-links', { params: { query: q }, signal })),
+  );
+}
+
+export function linkQuery(id: string) {
+  return queryOptions({
+    queryKey: keys.link(id),
+    queryFn: ({ signal }) => call(api.GET('/authorization-links/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+export interface AuthorizerFilter {
+  status?: string;
+  kind?: string;
+  q?: string;
+  biz_id?: string;
+  label?: string;
+  func_scope?: number;
+  limit?: number;
+}
+
+export function authorizersQuery(query: AuthorizerFilter) {
+  return list(keys.authorizers, { ...query }, (q, signal) =>
+    call(api.GET('/authorizers', { params: { query: q }, signal })),
+  );
+}
+
+/** authorizerCountQuery asks for one merchant only to learn the exact total. */
+export function authorizerCountQuery(query: AuthorizerFilter) {
+  return queryOptions({
+    queryKey: [...keys.authorizers, 'count', query],
+    queryFn: async ({ signal }) => {
+      const page = await call(api.GET('/authorizers', { params: { query: tidy({ ...query, limit: 1 }) }, signal }));
+      return page.total ?? 0;
+    },
+  });
+}
+
+export function authorizerQuery(appid: string) {
+  return queryOptions({
+    queryKey: keys.authorizer(appid),
+    queryFn: ({ signal }) => call(api.GET('/authorizers/{appid}', { params: { path: { appid } }, signal })),
+  });
+}
+
+export function versionsQuery(appid: string) {
+  return queryOptions({
+    queryKey: [...keys.authorizer(appid), 'versions'],
+    queryFn: ({ signal }) => call(api.GET('/authorizers/{appid}/versions', { params: { path: { appid } }, signal })),
+    retry: false,
+  });
+}
+
+export function messagesQuery(query: {
+  channel?: string;
+  appid?: string;
+  q?: string;
+  event?: string;
+  info_type?: string;
+}) {
+  return list(keys.messages, query, (q, signal) => call(api.GET('/messages', { params: { query: q }, signal })));
+}
+
+export function messageQuery(id: string) {
+  return queryOptions({
+    queryKey: keys.message(id),
+    queryFn: ({ signal }) => call(api.GET('/messages/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+export const draftsQuery = list(keys.drafts, { limit: 200 }, (q, signal) =>
+  call(api.GET('/template-drafts', { params: { query: q }, signal })),
+);
+
+export const templatesQuery = list(keys.templates, { limit: 200 }, (q, signal) =>
+  call(api.GET('/templates', { params: { query: q }, signal })),
+);
+
+export function rolloutsQuery(query: { state?: string; limit?: number }) {
+  return list(keys.rollouts, query, (q, signal) => call(api.GET('/rollouts', { params: { query: q }, signal })));
+}
+
+export function rolloutQuery(id: string) {
+  return queryOptions({
+    queryKey: keys.rollout(id),
+    queryFn: ({ signal }) => call(api.GET('/rollouts/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+export function submissionsQuery(query: { rollout_id?: string; appid?: string; state?: string; limit?: number }) {
+  return list(keys.submissions, query, (q, signal) => call(api.GET('/submissions', { params: { query: q }, signal })));
+}
+
+export function submissionQuery(id: string) {
+  return queryOptions({
+    queryKey: keys.submission(id),
+    queryFn: ({ signal }) => call(api.GET('/submissions/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+/** trialQrQuery fetches the picture itself, so that a refusal by WeChat can be read and shown. */
+export function trialQrQuery(id: string) {
+  return queryOptions({
+    queryKey: ['trial-qr', id],
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+    retry: false,
+    queryFn: async ({ signal }) => {
+      const response = await request(`/api/v1/submissions/${encodeURIComponent(id)}/trial-qr`, { signal });
+      return response.blob();
+    },
+  });
+}

@@ -1,0 +1,40 @@
+import type { paths } from './schema';
+
+// Every type here is read from the generated paths, never written by hand.
+type Json<R> = R extends { content: { 'application/json': infer T } } ? T : never;
+type Success<O> = O extends { responses: infer R } ? Json<R[Extract<keyof R, 200 | 201 | 202>]> : never;
+type Get<P extends keyof paths> = Success<paths[P]['get']>;
+type Item<P extends keyof paths> =
+  Get<P> extends { items: infer I } ? (NonNullable<I> extends (infer E)[] ? E : never) : never;
+type Body<O> = O extends { requestBody: { content: { 'application/json': infer B } } } ? B : never;
+
+export type Meta = Get<'/meta'>;
+export type Session = Get<'/session'>;
+export type Role = Session['user']['role'];
+export type Component = Get<'/component'>;
+export type ComponentUpdate = Body<paths['/component']['put']>;
+export type CheckResult = Success<paths['/component/check']['post']>;
+export type PlatformDomains = Get<'/component/domains'>;
+export type Link = Item<'/authorization-links'>;
+export type LinkCreate = Body<paths['/authorization-links']['post']>;
+export type Authorizer = Item<'/authorizers'>;
+export type AuthorizerDetail = Get<'/authorizers/{appid}'>;
+export type AuthorizerPatch = Body<paths['/authorizers/{appid}']['patch']>;
+export type Sync = Get<'/authorizers/sync/{id}'>;
+export type Versions = Get<'/authorizers/{appid}/versions'>;
+export type Message = Item<'/messages'>;
+export type MessageDetail = Get<'/messages/{id}'>;
+export type Draft = Item<'/template-drafts'>;
+export type Template = Item<'/templates'>;
+export type Rollout = Get<'/rollouts/{id}'>;
+export type RolloutRequest = Body<paths['/rollouts']['post']>;
+export type Preflight = Success<paths['/rollouts/preflight']['post']>;
+export type Submission = Get<'/submissions/{id}'>;
+export type SubmissionItem = Item<'/submissions'>;
+export type Step = NonNullable<Submission['steps']>[number];
+
+export interface Page<T> {
+  items: T[] | null;
+  next_cursor: string;
+  total?: number | null;
+}

@@ -1,0 +1,94 @@
+import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Dialog } from 'tdesign-react';
+import { Button } from './Button';
+import { ProblemPanel } from './ProblemPanel';
+
+interface Question {
+  title: string;
+  hint?: ReactNode;
+  /** ok names the button after what it does. */
+  ok: string;
+  danger?: boolean;
+  /** run is the deed; the dialog stays open with the reason when it fails. */
+  run: () => Promise<unknown>;
+}
+
+const Context = createContext<(question: Question) => void>(() => {});
+
+/** useConfirm asks before something is done that costs or cannot be undone. */
+export function useConfirm() {
+  return useContext(Context);
+}
+
+export function ConfirmProvider({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
+  const [question, setQuestion] = useState<Question | null>(null);
+  const [visible, setVisible] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+
+  const ask = useCallback((q: Question) => {
+    setQuestion(q);
+    setError(null);
+    setBusy(false);
+    setVisible(true);
+  }, []);
+
+  async function run() {
+    if (!question || busy) return;
+    setBusy(true);
+    setError(null);
+    try {
+      await question.run();
+      setVisible(false);
+    } catch (thrown) {
+      setError(thrown);
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const footer = useMemo(() => null, []);
+  return (
+    <Context.Provider value={ask}>
+      {children}
+      <Dialog
+        visible={visible}
+        header={question?.title ?? ''}
+        width="min(440px, calc(100vw - 32px))"
+        placement="center"
+        preventScrollThrough={false}
+        closeOnOverlayClick={!busy}
+        closeBtn={false}
+        footer={footer}
+        onClose={() => setVisible(false)}
+        onCancel={() => setVisible(false)}
+      >
+        <div className="confirm" data-testid="confirm">
+          {question?.hint && <div className="muted">{question.hint}</div>}
+          {error !== null && <ProblemPanel compact error={error} />}
+          <div className="confirm__buttons">
+            <Button
+              variant="outline"
+              theme="default"
+              disabled={busy}
+              onClick={() => setVisible(false)}
+              data-testid="confirm-cancel"
+            >
+              {t('common.cancel')}
+            </Button>
+            <Button
+              theme={question?.danger ? 'danger' : 'primary'}
+              loading={busy}
+              onClick={() => void run()}
+              data-testid="confirm-ok"
+            >
+              {question?.ok}
+            </Button>
+          </div>
+        </div>
+      </Dialog>
+    </Context.Provider>
+  );
+}

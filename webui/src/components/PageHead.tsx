@@ -1,0 +1,68 @@
+import { type ReactNode, useEffect } from 'react';
+import { Link } from 'react-router-dom';
+
+interface Props {
+  title: string;
+  back?: { to: string; label: string };
+  children?: ReactNode;
+  aside?: ReactNode;
+}
+
+/** PageHead is the title line of a page with its buttons; it names the browser tab as well. */
+export function PageHead({ title, back, children, aside }: Props) {
+  useEffect(() => {
+    document.title = `${title} · wxsteward`;
+  }, [title]);
+  return (
+    <header className="pagehead">
+      <div className="pagehead__title">
+        {back && (
+          <Link className="pagehead__back" to={back.to}>
+            ‹ {back.label}
+          </Link>
+        )}
+        <h1 data-testid="page-title">{title}</h1>
+        {aside}
+      </div>
+      {children && <div className="pagehead__actions">{children}</div>}
+    </header>
+  );
+}
+
+export function Panel(props: {
+  title?: string;
+  hint?: ReactNode;
+  extra?: ReactNode;
+  children: ReactNode;
+  testId?: string;
+}) {
+  const { title, hint, extra, children, testId } = props;
+  return (
+    <section className="panel" data-testid={testId}>
+      {(title || extra) && (
+        <div className="panel__head">
+          <div>
+            {title && <h2>{title}</h2>}
+            {hint && <p className="muted">{hint}</p>}
+          </div>
+          {extra}
+        </div>
+      )}
+      {children}
+    </section>
+  );
+}
+
+/** Pairs is a list of names and values. */
+export function Pairs({ items }: { items: [string, ReactNode][] }) {
+  return (
+    <dl className="pairs">
+      {items.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value === '' || value === null || value === undefined ? <span className="faint">—</span> : value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,203 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Suspense, useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link, Navigate, NavLink, Outlet, useLocation, useRouteError } from 'react-router-dom';
+import {
+  ChatMessageIcon,
+  DashboardIcon,
+  LayersIcon,
+  Link1Icon,
+  PlayCircleIcon,
+  RocketIcon,
+  SettingIcon,
+  ShopIcon,
+  TranslateIcon,
+  UserCircleIcon,
+  ViewListIcon,
+} from 'tdesign-icons-react';
+import { Drawer } from 'tdesign-react';
+import { keys, metaQuery, sessionQuery } from '../api/queries';
+import { switchLanguage } from '../i18n';
+import { Button } from './Button';
+import { ProblemPanel } from './ProblemPanel';
+import { Loading } from './QueryView';
+import { useLive } from './useLive';
+
+const places = [
+  { to: '/', key: 'dashboard', icon: <DashboardIcon />, end: true },
+  { to: '/authorizers', key: 'authorizers', icon: <ShopIcon /> },
+  { to: '/links', key: 'links', icon: <Link1Icon /> },
+  { to: '/templates', key: 'templates', icon: <LayersIcon /> },
+  { to: '/rollouts', key: 'rollouts', icon: <RocketIcon /> },
+  { to: '/messages', key: 'messages', icon: <ChatMessageIcon /> },
+  { to: '/platform', key: 'platform', icon: <SettingIcon /> },
+] as const;
+
+function Nav({ simulation }: { simulation: boolean }) {
+  const { t } = useTranslation();
+  return (
+    <nav className="nav" data-testid="nav">
+      {places.map((p) => (
+        <NavLink key={p.to} to={p.to} end={'end' in p} data-testid={`nav-${p.key}`}>
+          {p.icon}
+          {t(`nav.${p.key}`)}
+        </NavLink>
+      ))}
+      {simulation && (
+        <NavLink to="/simulator" data-testid="nav-simulator">
+          <PlayCircleIcon />
+          {t('nav.simulator')}
+        </NavLink>
+      )}
+    </nav>
+  );
+}
+
+function Brand({ name }: { name?: string }) {
+  const { t } = useTranslation();
+  return (
+    <Link to="/" className="brand">
+      <svg viewBox="0 0 32 32" aria-hidden="true">
+        <rect width="32" height="32" rx="8" />
+        <path d="M6.5 10.5 11 22l5-11 5 11 4.5-11.5" />
+      </svg>
+      <span>
+        <b>wxsteward</b>
+        <small>{name || t('app.name')}</small>
+      </span>
+    </Link>
+  );
+}
+
+export function LanguageButton() {
+  const { t, i18n } = useTranslation();
+  return (
+    <Button
+      variant="text"
+      icon={<TranslateIcon />}
+      onClick={() => void switchLanguage(i18n.language === 'en' ? 'zh-CN' : 'en')}
+      data-testid="language"
+    >
+      {t('app.language')}
+    </Button>
+  );
+}
+
+export function SimulationBanner() {
+  const { t } = useTranslation();
+  const { data } = useQuery(metaQuery);
+  if (!data?.simulation) return null;
+  return (
+    <div className="simbanner" role="note" data-testid="simulation-banner">
+      <PlayCircleIcon />
+      {t('app.simulation')}
+    </div>
+  );
+}
+
+/** Shell is the frame of every page for a signed-in user. */
+export function Shell() {
+  const { t } = useTranslation();
+  const place = useLocation();
+  const client = useQueryClient();
+  const session = useQuery(sessionQuery);
+  const meta = useQuery(metaQuery);
+  const live = useLive(Boolean(session.data));
+  const [menu, setMenu] = useState(false);
+
+  useEffect(() => {
+    if (place.pathname) setMenu(false);
+  }, [place.pathname]);
+  const signedOut = session.data === null;
+  useEffect(() => {
+    if (signedOut) {
+      client.removeQueries({ predicate: (q) => q.queryKey[0] !== keys.session[0] && q.queryKey[0] !== keys.meta[0] });
+    }
+  }, [signedOut, client]);
+
+  if (signedOut) {
+    const next = place.pathname + place.search;
+    return <Navigate to={next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`} replace />;
+  }
+  if (!session.data) {
+    return (
+      <div className="splash">
+        {session.isError ? (
+          <ProblemPanel error={session.error} onRetry={() => void session.refetch()} />
+        ) : (
+          <Loading rows={3} />
+        )}
+      </div>
+    );
+  }
+  const simulation = meta.data?.simulation ?? false;
+  const liveText = live === 'live' ? t('app.live') : live === 'lost' ? t('app.lost') : t('app.connecting');
+  return (
+    <>
+      <a className="skip" href="#content">
+        {t('app.skip')}
+      </a>
+      <SimulationBanner />
+      <div className="frame">
+        <aside className="sidebar">
+          <Brand name={meta.data?.name} />
+          <Nav simulation={simulation} />
+        </aside>
+        <div className="body">
+          <div className="topbar">
+            <Button
+              className="topbar__menu"
+              variant="text"
+              shape="square"
+              icon={<ViewListIcon />}
+              aria-label={t('app.menu')}
+              onClick={() => setMenu(true)}
+              data-testid="menu"
+            />
+            <span className={`live live--${live}`} title={liveText} data-testid={`live-${live}`}>
+              <i aria-hidden="true" />
+              <span>{liveText}</span>
+            </span>
+            <LanguageButton />
+            <Link to="/account" className="topbar__user" data-testid="nav-account">
+              <UserCircleIcon />
+              {session.data.user.username}
+            </Link>
+          </div>
+          <main id="content" className="content" tabIndex={-1}>
+            <Suspense fallback={<Loading rows={6} />}>
+              <Outlet />
+            </Suspense>
+          </main>
+        </div>
+      </div>
+      <Drawer
+        visible={menu}
+        placement="left"
+        size="260px"
+        header={false}
+        footer={false}
+        preventScrollThrough={false}
+        onClose={() => setMenu(false)}
+      >
+        <div className="drawermenu" data-testid="drawer-menu">
+          <Brand name={meta.data?.name} />
+          <Nav simulation={simulation} />
+        </div>
+      </Drawer>
+    </>
+  );
+}
+
+/** RouteFailure is shown when a page could not be loaded or broke while being drawn. */
+export function RouteFailure() {
+  const { t } = useTranslation();
+  const error = useRouteError();
+  const chunk = error instanceof Error && /dynamically imported module|Importing a module/.test(error.message);
+  return (
+    <div className="splash">
+      {chunk ? <p>{t('app.chunkFailed')}</p> : <ProblemPanel error={error} />}
+      <Button onClick={() => window.location.reload()}>{t('app.reload')}</Button>
+    </div>
+  );
+}

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { checkExtJson, checkForm, emptyForm, toRequest } from './rollout';
+
+function filled() {
+  return {
+    ...emptyForm(),
+    name: ' autumn ',
+    template_id: 0,
+    user_version: '2.3.0',
+    appids: ['wx1'],
+  };
+}
+
+describe('checkExtJson', () => {
+  it('accepts the four placeholders, also inside longer strings', () => {
+    expect(checkExtJson('{"ext":{"a":"{{appid}}-{{ biz_id }}","b":["{{nick_name}}",{"c":"{{label}}"}]}}')).toBeNull();
+  });
+  it('names an unknown placeholder', () => {
+    expect(checkExtJson('{"ext":{"a":["{{shop}}"]}}')).toEqual({ key: 'placeholder', detail: '{{shop}}' });
+  });
+  it('refuses what is not an object', () => {
+    expect(checkExtJson('[1]')?.key).toBe('jsonObject');
+    expect(checkExtJson('{')?.key).toBe('jsonSyntax');
+  });
+  it('lets an empty text be', () => {
+    expect(checkExtJson(' ')).toBeNull();
+  });
+});
+
+describe('checkForm', () => {
+  it('finds nothing wrong with template 0', () => {
+    expect(checkForm(filled())).toEqual({});
+  });
+  it('asks for targets of the chosen kind', () => {
+    expect(checkForm({ ...filled(), appids: [] }).targets?.key).toBe('targets');
+    expect(checkForm({ ...filled(), targetMode: 'labels' }).targets?.key).toBe('labels');
+    expect(checkForm({ ...filled(), targetMode: 'all', appids: [] })).toEqual({});
+  });
+  it('checks domains only when they are to be set', () => {
+    const form = filled();
+    form.domains.ws_request = 'https://a.com';
+    expect(checkForm(form)).toEqual({});
+    form.setDomains = true;
+    expect(checkForm(form)['domains.ws_request']?.key).toBe('domainScheme');
+  });
+  it('wants a contact, a way of notice and whole rows for privacy', () => {
+    const form = { ...filled(), setPrivacy: true, privacyTexts: [{ privacy_key: 'UserInfo', privacy_text: '' }] };
+    expect(Object.keys(checkForm(form)).sort()).toEqual([
+      'privacy.owner_setting',
+      'privacy.owner_setting.notice_method',
+      'privacy.setting_list',
+    ]);
+  });
+});
+
+describe('toRequest', () => {
+  it('leaves domains and privacy out when they stay as they are', () => {
+    const body = toRequest(filled());
+    expect(body.name).toBe('autumn');
+    expect(body.template_id).toBe(0);
+    expect('domains' in body || 'privacy' in body).toBe(false);
+    expect(body.targets).toEqual({ appids: ['wx1'], labels: [], all: false });
+  });
+  it('sends every kind of domain, so that an empty list clears', () => {
+    const form = { ...filled(), setDomains: true };
+    form.domains.request = 'https://a.com\nhttps://b.com';
+    expect(toRequest(form).domains).toEqual({
+      request: ['https://a.com', 'https://b.com'],
+      ws_request: [],
+      upload: [],
+      download: [],
+      udp: [],
+      tcp: [],
+      webview: [],
+    });
+  });
+  it('sends only the targets of the chosen kind', () => {
+    expect(toRequest({ ...filled(), targetMode: 'all', labels: ['vip'] }).targets).toEqual({
+      appids: [],
+      labels: [],
+      all: true,
+    });
+  });
+});

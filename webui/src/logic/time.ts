@@ -1,0 +1,37 @@
+const units: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+  ['second', 1],
+];
+
+/** relative says how far a time is from now in the largest whole unit: "3 分钟前", "in 2 hours". */
+export function relative(at: number, now: number, language: string): string {
+  const seconds = Math.round((at - now) / 1000);
+  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
+  for (const [unit, size] of units) {
+    if (Math.abs(seconds) >= size || unit === 'second') return format.format(Math.trunc(seconds / size), unit);
+  }
+  return '';
+}
+
+/** duration says a length of time in its largest two units. */
+export function duration(ms: number, language: string): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86_400), 'day'],
+    [Math.floor((seconds % 86_400) / 3600), 'hour'],
+    [Math.floor((seconds % 3600) / 60), 'minute'],
+    [seconds % 60, 'second'],
+  ];
+  const from = parts.findIndex(([n]) => n > 0);
+  const shown = from < 0 ? parts.slice(3) : parts.slice(from, from + 2).filter(([n]) => n > 0);
+  return shown
+    .map(([n, unit]) => new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'short' }).format(n))
+    .join(' ');
+}
+
+/** absolute is the whole date and time in the browser's zone. */
+export function absolute(at: number, language: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' }).format(at);
+}

@@ -1,0 +1,22 @@
+import 'tdesign-react/es/_util/react-19-adapter';
+import 'tdesign-react/es/style/index.css';
+import './styles/theme.css';
+import './styles/layout.css';
+import './styles/parts.css';
+import './styles/pages.css';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { App } from './App';
+import { startI18n } from './i18n';
+
+const root = document.getElementById('root');
+
+void startI18n().finally(() => {
+  if (root) {
+    createRoot(root).render(
+      <StrictMode>
+        <App />
+      </StrictMode>,
+    );
+  }
+});

@@ -1,0 +1,269 @@
+import { useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router-dom';
+import { ChevronRightIcon } from 'tdesign-icons-react';
+import { api, call } from '../api/client';
+import { authorizerCountQuery, componentQuery, keys, rolloutsQuery } from '../api/queries';
+import type { Component, Rollout } from '../api/types';
+import { ButtonLink } from '../components/Button';
+import { itemsOf } from '../components/DataList';
+import { Merchant } from '../components/Face';
+import { PageHead, Panel } from '../components/PageHead';
+import { ProblemPanel } from '../components/ProblemPanel';
+import { EmptyNote, Loading, QueryView } from '../components/QueryView';
+import { StateBar, ToneLegend } from '../components/StateBar';
+import { RolloutTag, ToneTag } from '../components/StateTag';
+import { useCan } from '../components/session';
+import { Time } from '../components/Time';
+import { useNow } from '../components/useNow';
+import { finishedPercent, submissionTone, type Tone } from '../logic/states';
+import { duration } from '../logic/time';
+
+/** WeChat pushes every ten minutes or so; the server restarts the push by itself after thirty. */
+const staleMinutes = 30;
+
+function Stat(props: { label: string; value: ReactNode; note: ReactNode; tone: Tone; to: string; testId: string }) {
+  return (
+    <Link className={`stat stat--${props.tone}`} to={props.to} data-testid={props.testId}>
+      <span className="stat__label">{props.label}</span>
+      <span className="stat__value">{props.value}</span>
+      <span className="stat__note">{props.note}</span>
+    </Link>
+  );
+}
+
+function useTicketAge(component?: Component): number | null {
+  const now = useNow();
+  const at = component?.ticket.received_at;
+  return component?.ticket.present && at ? Math.max(0, now - Date.parse(at)) : null;
+}
+
+function Stats({ component }: { component: Component }) {
+  const { t, i18n } = useTranslation();
+  const authorized = useQuery(authorizerCountQuery({ status: 'authorized' }));
+  const known = useQuery(authorizerCountQuery({}));
+  const running = useInfiniteQuery(rolloutsQuery({ state: 'running', limit: 20 }));
+  const paused = useInfiniteQuery(rolloutsQuery({ state: 'paused', limit: 20 }));
+  const age = useTicketAge(component);
+  const stale = age !== null && age > staleMinutes * 60_000;
+  const active = (running.data?.pages[0]?.total ?? 0) + (paused.data?.pages[0]?.total ?? 0);
+  return (
+    <div className="stats">
+      <Stat
+        testId="stat-ticket"
+        to="/platform"
+        label={t('dashboard.ticket')}
+        tone={age === null ? 'action' : stale ? 'bad' : 'good'}
+        value={age === null ? t('dashboard.ticketNone') : duration(age, i18n.language)}
+        note={
+          age === null
+            ? '—'
+            : stale
+              ? t('dashboard.ticketStale', { minutes: staleMinutes })
+              : t('dashboard.ticketFresh')
+        }
+      />
+      <Stat
+        testId="stat-token"
+        to="/platform"
+        label={t('dashboard.token')}
+        tone={component.access_token.present ? 'good' : 'action'}
+        value={component.access_token.present ? t('dashboard.tokenPresent') : t('dashboard.tokenMissing')}
+        note={<Time value={component.access_token.expires_at} />}
+      />
+      <Stat
+        testId="stat-merchants"
+        to="/authorizers"
+        label={t('dashboard.merchants')}
+        tone="idle"
+        value={authorized.data ?? '…'}
+        note={known.data === undefined ? '' : t('dashboard.merchantsOf', { n: known.data })}
+      />
+      <Stat
+        testId="stat-rollouts"
+        to="/rollouts"
+        label={t('dashboard.activeRollouts')}
+        tone={active > 0 ? 'working' : 'idle'}
+        value={running.data && paused.data ? active : '…'}
+        note={paused.data?.pages[0]?.total ? `${t('rolloutState.paused')} ${paused.data.pages[0].total}` : ''}
+      />
+    </div>
+  );
+}
+
+const attentionStates = ['blocked', 'rejected', 'failed', 'trial', 'approved'] as const;
+const shownEach = 5;
+
+interface Notice {
+  key: string;
+  title: string;
+  hint: string;
+  to: string;
+}
+
+function usePlatformNotices(component?: Component): Notice[] {
+  const { t } = useTranslation();
+  const age = useTicketAge(component);
+  if (!component) return [];
+  const notices: Notice[] = [];
+  const missing = (['app_secret', 'message_token', 'encoding_aes_key'] as const).filter(
+    (name) => component.credentials[name] === 'missing',
+  );
+  if (missing.length > 0) {
+    notices.push({
+      key: 'credentials',
+      title: t('dashboard.credentialsMissing', { names: missing.map((n) => t(`platform.${n}`)).join('、') }),
+      hint: t('dashboard.credentialsMissingHint'),
+      to: '/platform',
+    });
+  }
+  if (age === null) {
+    notices.push({
+      key: 'ticket',
+      title: t('dashboard.ticketMissing'),
+      hint: t('dashboard.ticketMissingHint'),
+      to: '/platform',
+    });
+  } else if (age > staleMinutes * 60_000) {
+    notices.push({
+      key: 'ticket',
+      title: t('dashboard.ticketProblem'),
+      hint: t('dashboard.ticketProblemHint'),
+      to: '/platform',
+    });
+  }
+  return notices;
+}
+
+function Attention({ component }: { component?: Component }) {
+  const { t } = useTranslation();
+  const notices = usePlatformNotices(component);
+  const groups = useQueries({
+    queries: attentionStates.map((state) => ({
+      queryKey: [...keys.submissions, 'list', { state, limit: shownEach, attention: true }],
+      queryFn: ({ signal }: { signal: AbortSignal }) =>
+        call(api.GET('/submissions', { params: { query: { state, limit: shownEach } }, signal })),
+    })),
+  });
+  const failed = groups.find((g) => g.isError);
+  const loading = groups.some((g) => g.isPending);
+  const nothing = notices.length === 0 && groups.every((g) => (g.data?.items ?? []).length === 0);
+  return (
+    <Panel title={t('dashboard.attention')} testId="attention">
+      {failed && <ProblemPanel error={failed.error} onRetry={() => void failed.refetch()} />}
+      {loading && <Loading rows={4} />}
+      {!loading && !failed && nothing && (
+        <EmptyNote title={t('dashboard.attentionNone')} hint={t('dashboard.attentionNoneHint')} />
+      )}
+      {notices.map((n) => (
+        <Link key={n.key} to={n.to} className="notice" data-testid={`notice-${n.key}`}>
+          <i className="dot tone--bad" aria-hidden="true" />
+          <span>
+            <b>{n.title}</b>
+            <small>{n.hint}</small>
+          </span>
+          <ChevronRightIcon />
+        </Link>
+      ))}
+      {attentionStates.map((state, i) => {
+        const items = groups[i]?.data?.items ?? [];
+        const total = groups[i]?.data?.total ?? items.length;
+        if (items.length === 0) return null;
+        return (
+          <div key={state} className="group" data-testid={`attention-${state}`}>
+            <h3>
+              <i className={`dot tone--${submissionTone(state)}`} aria-hidden="true" />
+              {t(`dashboard.groups.${state}`)} <b>{total}</b>
+            </h3>
+            <ul>
+              {items.map((s) => (
+                <li key={s.id}>
+                  <Link to={`/rollouts/${s.rollout_id}/${s.id}`} data-testid={`attention-item-${s.appid}`}>
+                    <Merchant name={s.nick_name} appid={s.appid} />
+                    <span className="group__note">{s.error?.hint || s.error?.detail || s.user_version}</span>
+                    <ChevronRightIcon />
+                  </Link>
+                </li>
+              ))}
+            </ul>
+            {total > items.length && <p className="faint">{t('dashboard.attentionMore', { n: total })}</p>}
+          </div>
+        );
+      })}
+    </Panel>
+  );
+}
+
+function RolloutLine({ rollout }: { rollout: Rollout }) {
+  const { t } = useTranslation();
+  return (
+    <Link className="rolloutline" to={`/rollouts/${rollout.id}`}>
+      <span className="rolloutline__head">
+        <b>{rollout.name}</b>
+        <code>{rollout.user_version}</code>
+        <RolloutTag state={rollout.state} />
+        <span className="faint rolloutline__when">
+          <Time value={rollout.created_at} />
+        </span>
+      </span>
+      <StateBar counts={rollout.counts} total={rollout.total} />
+      <span className="rolloutline__foot">
+        <ToneLegend counts={rollout.counts} total={rollout.total} />
+        <span className="faint">
+          {t('rollouts.finished', { percent: finishedPercent(rollout.counts, rollout.total) })}
+        </span>
+      </span>
+    </Link>
+  );
+}
+
+export default function Dashboard() {
+  const { t } = useTranslation();
+  const component = useQuery(componentQuery);
+  const rollouts = useInfiniteQuery(rolloutsQuery({ limit: 6 }));
+  const may = useCan('operator');
+  const latest = itemsOf(rollouts);
+  return (
+    <>
+      <PageHead
+        title={t('dashboard.title')}
+        aside={component.data && <ToneTag tone="idle" text={component.data.appid} />}
+      />
+      <QueryView query={component} rows={2}>
+        {(data) => <Stats component={data} />}
+      </QueryView>
+      <div className="columns">
+        <Attention component={component.data} />
+        <Panel
+          title={t('dashboard.latestRollouts')}
+          testId="latest-rollouts"
+          extra={
+            <Link className="morelink" to="/rollouts">
+              {t('common.all')}
+            </Link>
+          }
+        >
+          {rollouts.isPending && <Loading rows={4} />}
+          {rollouts.isError && <ProblemPanel error={rollouts.error} onRetry={() => void rollouts.refetch()} />}
+          {rollouts.data && latest.length === 0 && (
+            <EmptyNote
+              title={t('dashboard.noRollouts')}
+              hint={t('dashboard.noRolloutsHint')}
+              action={
+                may && (
+                  <ButtonLink to="/rollouts/new" variant="outline">
+                    {t('rollouts.create')}
+                  </ButtonLink>
+                )
+              }
+            />
+          )}
+          {latest.map((r) => (
+            <RolloutLine key={r.id} rollout={r} />
+          ))}
+        </Panel>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,382 @@
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useCallback, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link as RouterLink, useNavigate, useParams, useSearchParams } from 'react-router-dom';
+import { Checkbox, Input } from 'tdesign-react';
+import { api, call, newIdempotencyKey } from '../api/client';
+import { asProblem, fieldErrors, type Problem } from '../api/problem';
+import { componentQuery, keys, linkQuery, linksQuery } from '../api/queries';
+import type { Link, LinkCreate } from '../api/types';
+import { Button, ButtonLink } from '../components/Button';
+import { useConfirm } from '../components/Confirm';
+import { useCopy } from '../components/Copy';
+import { type Column, DataList } from '../components/DataList';
+import { Field } from '../components/Field';
+import { PageHead, Pairs } from '../components/PageHead';
+import { ProblemPanel } from '../components/ProblemPanel';
+import { EmptyNote, QueryView } from '../components/QueryView';
+import { SearchBox } from '../components/SearchBox';
+import { Segmented } from '../components/Segmented';
+import { SidePanel } from '../components/SidePanel';
+import { LinkTag } from '../components/StateTag';
+import { useCan } from '../components/session';
+import { Time } from '../components/Time';
+import { toast } from '../components/toast';
+import { useFilter } from '../components/useFilter';
+import { useLabels } from '../components/useLabels';
+import { knownScopes } from '../logic/scopes';
+
+const day = 86_400;
+const longestBizId = 128;
+const fields = ['biz_id', 'kind', 'appid', 'return_url', 'ttl_seconds', 'func_scopes'] as const;
+
+function CreateForm({ onCreated }: { onCreated: (link: Link) => void }) {
+  const { t } = useTranslation();
+  const labels = useLabels();
+  const component = useQuery(componentQuery);
+  const [bizId, setBizId] = useState('');
+  const [kind, setKind] = useState<LinkCreate['kind']>('miniprogram');
+  const [appid, setAppid] = useState('');
+  const [returnUrl, setReturnUrl] = useState('');
+  const [ttl, setTtl] = useState<'1' | '7' | '30'>('7');
+  const [singleUse, setSingleUse] = useState(true);
+  const [scopes, setScopes] = useState<number[]>([]);
+  const [more, setMore] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  // The same key for every try of the same form: a lost answer does not make a second link.
+  const [key, setKey] = useState(newIdempotencyKey);
+  const tooLong = [...bizId.trim()].length > longestBizId;
+  const byField = problem ? fieldErrors(problem, fields) : {};
+
+  async function submit(event: FormEvent) {
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    setProblem(null);
+    const body: LinkCreate = {
+      biz_id: bizId.trim(),
+      kind,
+      ttl_seconds: Number(ttl) * day,
+      single_use: singleUse,
+    };
+    if (appid.trim() !== '') body.appid = appid.trim();
+    if (returnUrl.trim() !== '') body.return_url = returnUrl.trim();
+    if (scopes.length > 0) body.func_scopes = scopes;
+    try {
+      onCreated(await call(api.POST('/authorization-links', { body, params: { header: { 'Idempotency-Key': key } } })));
+    } catch (thrown) {
+      const p = asProblem(thrown);
+      setProblem(p);
+      if (p.status !== 0) setKey(newIdempotencyKey());
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  return (
+    <form className="form" onSubmit={(e) => void submit(e)} data-testid="link-form">
+      <Field
+        name="biz-id"
+        label={t('links.bizId')}
+        hint={t('links.bizIdHint')}
+        error={tooLong ? t('links.bizIdTooLong') : byField.biz_id}
+      >
+        <Input value={bizId} onChange={setBizId} placeholder="" autofocus />
+      </Field>
+      <Field name="kind" group label={t('links.kind')} error={byField.kind}>
+        <Segmented
+          name="link-kind"
+          label={t('links.kind')}
+          value={kind}
+          onChange={(v) => {
+            setKind(v);
+            setScopes([]);
+          }}
+          options={[
+            { value: 'miniprogram', label: t('links.kindMini') },
+            { value: 'official', label: t('links.kindOfficial') },
+            { value: 'any', label: t('links.kindAny') },
+          ]}
+        />
+      </Field>
+      <Field name="ttl" group label={t('links.ttl')} error={byField.ttl_seconds}>
+        <Segmented
+          name="ttl"
+          label={t('links.ttl')}
+          value={ttl}
+          onChange={setTtl}
+          options={(['1', '7', '30'] as const).map((n) => ({ value: n, label: t('links.ttlDays', { n }) }))}
+        />
+      </Field>
+      <Checkbox checked={singleUse} onChange={setSingleUse}>
+        {t('links.singleUse')} <span className="faint">{t('links.singleUseHint')}</span>
+      </Checkbox>
+      <button type="button" className="disclosure" aria-expanded={more} onClick={() => setMore(!more)}>
+        {t('links.more')}
+      </button>
+      {more && (
+        <>
+          <Field name="appid" label={t('links.appid')} hint={t('links.appidHint')} error={byField.appid}>
+            <Input value={appid} onChange={setAppid} placeholder="wx…" />
+          </Field>
+          <Field
+            name="return-url"
+            label={t('links.returnUrl')}
+            hint={
+              <>
+                {t('links.returnUrlHint')}
+                {(component.data?.return_url_allowlist ?? []).map((origin) => (
+                  <code key={origin}> {origin}</code>
+                ))}
+              </>
+            }
+            error={byField.return_url}
+          >
+            <Input value={returnUrl} onChange={setReturnUrl} placeholder="https://" />
+          </Field>
+          <Field
+            name="scopes"
+            group
+            label={t('links.scopes')}
+            hint={t('links.scopesHint')}
+            error={byField.func_scopes}
+            aside={scopes.length > 0 ? scopes.length : undefined}
+          >
+            <div className="scopes">
+              {knownScopes(kind).map((id) => (
+                <Checkbox
+                  key={id}
+                  checked={scopes.includes(id)}
+                  onChange={(on) => setScopes(on ? [...scopes, id] : scopes.filter((s) => s !== id))}
+                >
+                  {labels.scope(id)}
+                </Checkbox>
+              ))}
+            </div>
+          </Field>
+        </>
+      )}
+      {problem && (problem.errors.length === 0 || byField['']) && <ProblemPanel error={problem} />}
+      <div>
+        <Button type="submit" loading={busy} disabled={bizId.trim() === '' || tooLong} data-testid="create-link">
+          {t('links.create')}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+/** usable says that a merchant may still open the link. */
+function usable(link: Link): boolean {
+  return (
+    link.status === 'pending' || link.status === 'opened' || (link.status === 'authorized' && link.single_use === false)
+  );
+}
+
+function LinkView({ link }: { link: Link }) {
+  const { t } = useTranslation();
+  const labels = useLabels();
+  const client = useQueryClient();
+  const confirm = useConfirm();
+  const copy = useCopy();
+  const may = useCan('operator');
+  const open = usable(link);
+  return (
+    <div className="linkview">
+      <div className="linkview__status" role="status">
+        <LinkTag status={link.status} />
+        <span className="muted">
+          {link.status === 'pending' && t('links.waiting')}
+          {link.status === 'opened' && t('links.opened')}
+          {link.status === 'authorized' && t('links.authorized')}
+          {link.status === 'failed' && t('links.failed')}
+          {(link.status === 'expired' || link.status === 'revoked') && t('links.ended')}
+        </span>
+      </div>
+      {link.error && (
+        <div className="problem" role="alert">
+          <div className="problem__text">{link.error}</div>
+        </div>
+      )}
+      {link.authorizer_appid && (
+        <RouterLink className="notice" to={`/authorizers/${link.authorizer_appid}`} data-testid="link-merchant">
+          <i className="dot tone--good" aria-hidden="true" />
+          <span>
+            <b>{t('links.viewMerchant')}</b>
+            <small>
+              <code>{link.authorizer_appid}</code>
+            </small>
+          </span>
+        </RouterLink>
+      )}
+      {open && (
+        <div className="qr">
+          <img src={link.qr_url} alt={t('links.qrAlt')} data-testid="link-qr" />
+          <b>{t('links.scanTitle')}</b>
+          <p className="muted">{t('links.scanHint')}</p>
+          <code className="qr__url" data-testid="link-url">
+            {link.url}
+          </code>
+          <div className="buttons">
+            <Button onClick={() => void copy(link.url)} data-testid="copy-link">
+              {t('links.copyLink')}
+            </Button>
+            <ButtonLink outside to={link.url} variant="outline" testId="open-link">
+              {t('links.openLink')}
+            </ButtonLink>
+          </div>
+        </div>
+      )}
+      <Pairs
+        items={[
+          [t('links.bizId'), <code key="biz">{link.biz_id}</code>],
+          [t('links.kind'), labels.kind(link.kind)],
+          [t('links.singleUse'), link.single_use === false ? t('common.no') : t('common.yes')],
+          [t('common.expiresAt'), <Time key="until" value={link.expires_at} />],
+          [t('common.createdAt'), <Time key="at" value={link.created_at} />],
+          [t('links.returnUrl'), link.return_url],
+          [t('links.scopes'), (link.func_scopes ?? []).map(labels.scope).join('、')],
+        ]}
+      />
+      {open && may && (
+        <div>
+          <Button
+            theme="danger"
+            variant="outline"
+            data-testid="revoke-link"
+            onClick={() =>
+              confirm({
+                title: t('links.revokeConfirm'),
+                hint: t('links.revokeHint'),
+                ok: t('links.revoke'),
+                danger: true,
+                run: async () => {
+                  await call(api.DELETE('/authorization-links/{id}', { params: { path: { id: link.id } } }));
+                  await client.invalidateQueries({ queryKey: keys.links });
+                  toast.success(t('links.revoked'));
+                },
+              })
+            }
+          >
+            {t('links.revoke')}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function OneLink({ id }: { id: string }) {
+  const query = useQuery(linkQuery(id));
+  return <QueryView query={query}>{(link) => <LinkView link={link} />}</QueryView>;
+}
+
+export default function Links() {
+  const { t } = useTranslation();
+  const labels = useLabels();
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const may = useCan('operator');
+  const { id } = useParams();
+  const [params, setParams] = useSearchParams();
+  const [filter, setFilter] = useFilter(['status', 'biz_id']);
+  const list = useInfiniteQuery(linksQuery({ ...filter, limit: 50 }));
+  const creating = params.get('new') === '1' && may;
+  const search = useCallback((v: string) => setFilter('biz_id', v), [setFilter]);
+
+  function created(link: Link) {
+    client.setQueryData(keys.link(link.id), link);
+    void client.invalidateQueries({ queryKey: [...keys.links, 'list'] });
+    void navigate(`/links/${link.id}`, { replace: true });
+  }
+
+  const columns: Column<Link>[] = [
+    {
+      key: 'biz',
+      title: t('links.bizId'),
+      card: 'head',
+      render: (l) => (
+        <RouterLink to={`/links/${l.id}${window.location.search}`}>
+          <b>{l.biz_id}</b>
+        </RouterLink>
+      ),
+    },
+    { key: 'status', title: t('links.status'), render: (l) => <LinkTag status={l.status} /> },
+    { key: 'kind', title: t('links.kind'), render: (l) => labels.kind(l.kind) },
+    {
+      key: 'merchant',
+      title: t('links.merchant'),
+      render: (l) =>
+        l.authorizer_appid ? (
+          <RouterLink to={`/authorizers/${l.authorizer_appid}`}>
+            <code>{l.authorizer_appid}</code>
+          </RouterLink>
+        ) : (
+          <span className="faint">—</span>
+        ),
+    },
+    { key: 'until', title: t('common.expiresAt'), render: (l) => <Time value={l.expires_at} /> },
+    { key: 'at', title: t('common.createdAt'), render: (l) => <Time value={l.created_at} /> },
+  ];
+
+  return (
+    <>
+      <PageHead title={t('links.title')}>
+        {may && (
+          <Button onClick={() => setParams({ new: '1' })} data-testid="new-link">
+            {t('links.create')}
+          </Button>
+        )}
+      </PageHead>
+      <div className="toolbar">
+        <SearchBox value={filter.biz_id} onSearch={search} placeholder={t('links.bizId')} />
+        <Segmented
+          name="status"
+          label={t('links.status')}
+          value={filter.status}
+          onChange={(v) => setFilter('status', v)}
+          options={[
+            { value: '', label: t('common.all') },
+            { value: 'pending', label: t('linkStatus.pending') },
+            { value: 'opened', label: t('linkStatus.opened') },
+            { value: 'authorized', label: t('linkStatus.authorized') },
+            { value: 'failed', label: t('linkStatus.failed') },
+          ]}
+        />
+      </div>
+      <div className="panel panel--flush">
+        <DataList
+          query={list}
+          columns={columns}
+          rowKey={(l) => l.id}
+          testId="link"
+          label={t('links.title')}
+          empty={
+            filter.status || filter.biz_id ? (
+              <EmptyNote title={t('common.noMatches')} />
+            ) : (
+              <EmptyNote title={t('links.empty')} hint={t('links.emptyHint')} />
+            )
+          }
+        />
+      </div>
+      <SidePanel
+        testId="link-create"
+        title={t('links.create')}
+        open={creating}
+        onClose={() => setParams({}, { replace: true })}
+      >
+        <CreateForm onCreated={created} />
+      </SidePanel>
+      <SidePanel
+        testId="link-detail"
+        title={t('links.title')}
+        open={Boolean(id)}
+        onClose={() => void navigate(`/links${window.location.search}`)}
+      >
+        {id && <OneLink id={id} />}
+      </SidePanel>
+    </>
+  );
+}

@@ -1,0 +1,235 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router-dom';
+import { api, call } from '../api/client';
+import { keys, submissionQuery, trialQrQuery } from '../api/queries';
+import type { Step, Submission } from '../api/types';
+import { Button } from '../components/Button';
+import { useConfirm } from '../components/Confirm';
+import { Merchant } from '../components/Face';
+import { Pairs } from '../components/PageHead';
+import { Facts, ProblemPanel } from '../components/ProblemPanel';
+import { Loading, QueryView } from '../components/QueryView';
+import { SubmissionTag } from '../components/StateTag';
+import { useCan } from '../components/session';
+import { Time } from '../components/Time';
+import { toast } from '../components/toast';
+import { actionsFor, isSubmissionState, type SubmissionAction } from '../logic/states';
+import { plainLines } from '../logic/text';
+import { duration } from '../logic/time';
+
+function post(action: SubmissionAction, id: string) {
+  const params = { path: { id } };
+  switch (action) {
+    case 'retry':
+      return call(api.POST('/submissions/{id}/retry', { params }));
+    case 'cancel':
+      return call(api.POST('/submissions/{id}/cancel', { params }));
+    case 'submit':
+      return call(api.POST('/submissions/{id}/submit', { params }));
+    case 'release':
+      return call(api.POST('/submissions/{id}/release', { params }));
+    case 'withdraw':
+      return call(api.POST('/submissions/{id}/withdraw', { params }));
+    case 'speed-up':
+      return call(api.POST('/submissions/{id}/speed-up', { params }));
+  }
+}
+
+function Actions({ submission }: { submission: Submission }) {
+  const { t } = useTranslation();
+  const client = useQueryClient();
+  const confirm = useConfirm();
+  const may = useCan('operator');
+  const actions = actionsFor(submission.state);
+  if (!may || actions.length === 0) return null;
+  return (
+    <div className="buttons" data-testid="submission-actions">
+      {actions.map((action, i) => (
+        <Button
+          key={action}
+          theme={action === 'cancel' || action === 'withdraw' ? 'danger' : i === 0 ? 'primary' : 'default'}
+          variant={i === 0 && action !== 'cancel' ? 'base' : 'outline'}
+          data-testid={`submission-${action}`}
+          onClick={() =>
+            confirm({
+              title: t(`submission.confirm.${action}`),
+              hint: (
+                <>
+                  <Merchant name={submission.nick_name} appid={submission.appid} />
+                  <p>{t(`submission.confirmHint.${action}`)}</p>
+                </>
+              ),
+              ok: t(`submission.actions.${action}`),
+              danger: action === 'cancel' || action === 'withdraw',
+              run: async () => {
+                await post(action, submission.id);
+                await Promise.all([
+                  client.invalidateQueries({ queryKey: keys.submissions }),
+                  client.invalidateQueries({ queryKey: keys.rollouts }),
+                ]);
+                toast.success(t('common.done'));
+              },
+            })
+          }
+        >
+          {t(`submission.actions.${action}`)}
+        </Button>
+      ))}
+    </div>
+  );
+}
+
+function StepRow({ step }: { step: Step }) {
+  const { t, i18n } = useTranslation();
+  const took =
+    step.started_at && step.finished_at
+      ? duration(Date.parse(step.finished_at) - Date.parse(step.started_at), i18n.language)
+      : '';
+  return (
+    <li className={`step step--${step.state}`} data-testid={`step-${step.name}`} data-state={step.state}>
+      <div className="step__head">
+        <b>{isSubmissionState(step.name) ? t(`state.${step.name}`) : step.name}</b>
+        <span className="step__state">{t(`stepState.${step.state}`)}</span>
+        <span className="faint step__time">{step.started_at && <Time value={step.started_at} />}</span>
+      </div>
+      {(took || (step.attempts ?? 0) > 1) && (
+        <p className="facts">
+          {took && <span>{t('submission.took', { time: took })}</span>}
+          {(step.attempts ?? 0) > 1 && <span>{t('submission.attempts', { n: step.attempts })}</span>}
+        </p>
+      )}
+      {step.detail && <p className="step__detail">{step.detail}</p>}
+      {step.hint && <p className="step__hint">{step.hint}</p>}
+      <Facts errcode={step.errcode} errmsg={step.errmsg} rid={step.rid} />
+    </li>
+  );
+}
+
+function Rejection({ submission }: { submission: Submission }) {
+  const { t } = useTranslation();
+  const lines = plainLines(submission.reason ?? '');
+  const shots = submission.screenshots ?? [];
+  if (lines.length === 0 && shots.length === 0) return null;
+  return (
+    <section className="rejection" data-testid="rejection">
+      <h3>{t('submission.reason')}</h3>
+      <div data-testid="rejection-reason">
+        {lines.map((line, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: lines of a fixed text have no other identity.
+          <p key={i}>{line}</p>
+        ))}
+      </div>
+      {shots.length > 0 && (
+        <div className="shots">
+          {shots.map((url, i) => (
+            <a key={url} href={url} target="_blank" rel="noreferrer" data-testid="screenshot">
+              <img src={url} alt={t('submission.screenshot', { n: i + 1 })} loading="lazy" />
+            </a>
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function TrialQr({ id }: { id: string }) {
+  const { t } = useTranslation();
+  const query = useQuery(trialQrQuery(id));
+  const [url, setUrl] = useState('');
+  useEffect(() => {
+    if (!query.data) return;
+    const made = URL.createObjectURL(query.data);
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [query.data]);
+  if (query.isError) return <ProblemPanel error={query.error} onRetry={() => void query.refetch()} />;
+  if (!url) return <Loading rows={3} />;
+  return (
+    <div className="qr qr--small">
+      <img src={url} alt={t('submission.trialQr')} data-testid="trial-qr" />
+      <p className="muted">{t('submission.trialQrHint')}</p>
+    </div>
+  );
+}
+
+const beforeTrial = ['queued', 'preflight', 'domains', 'committing', 'superseded'];
+
+function View({ submission }: { submission: Submission }) {
+  const { t } = useTranslation();
+  const [showQr, setShowQr] = useState(false);
+  const steps = submission.steps ?? [];
+  const error = submission.error;
+  const committed =
+    !beforeTrial.includes(submission.state) &&
+    (steps.length === 0 || steps.some((s) => s.name === 'committing' && s.state === 'done'));
+  return (
+    <>
+      <div className="submissionhead">
+        <Merchant name={submission.nick_name} appid={submission.appid} />
+        <SubmissionTag state={submission.state} />
+      </div>
+      <Actions submission={submission} />
+      {error && (
+        <div className="problem" role="alert" data-testid="submission-error">
+          <div className="problem__text">
+            <strong>{error.detail || error.errmsg || t('submission.error')}</strong>
+            {error.hint && (
+              <p className="problem__hint">
+                {t('problem.hint')}：{error.hint}
+              </p>
+            )}
+            <Facts errcode={error.errcode} errmsg={error.detail ? error.errmsg : undefined} rid={error.rid} />
+          </div>
+        </div>
+      )}
+      <Rejection submission={submission} />
+      <section>
+        <h3>{t('submission.timeline')}</h3>
+        {steps.length === 0 ? (
+          <p className="faint">{t('submission.noSteps')}</p>
+        ) : (
+          <ol className="steps" data-testid="steps">
+            {steps.map((step, i) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a step may come twice after a retry; order is its identity.
+              <StepRow key={i} step={step} />
+            ))}
+          </ol>
+        )}
+      </section>
+      {committed && (
+        <section>
+          {showQr ? (
+            <TrialQr id={submission.id} />
+          ) : (
+            <Button variant="outline" theme="default" onClick={() => setShowQr(true)} data-testid="show-trial-qr">
+              {t('submission.showTrialQr')}
+            </Button>
+          )}
+        </section>
+      )}
+      <Pairs
+        items={[
+          [t('rollouts.version'), <code key="v">{submission.user_version}</code>],
+          [t('rollouts.template'), <code key="t">#{submission.template_id}</code>],
+          [t('submission.auditId'), submission.audit_id ? <code>{submission.audit_id}</code> : ''],
+          [t('submission.nextLook'), submission.wait_until ? <Time value={submission.wait_until} /> : ''],
+        ]}
+      />
+      <div className="buttons">
+        <Link to={`/authorizers/${submission.appid}`}>{t('submission.openMerchant')}</Link>
+      </div>
+    </>
+  );
+}
+
+/** SubmissionView is one merchant in one rollout: state, what to do, what happened. */
+export function SubmissionView({ id }: { id: string }) {
+  const query = useQuery(submissionQuery(id));
+  return (
+    <QueryView query={query} rows={8}>
+      {(submission) => <View key={submission.id} submission={submission} />}
+    </QueryView>
+  );
+}
