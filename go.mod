@@ -2,6 +2,8 @@ module github.com/wxsteward/wxsteward
 
 go 1.26.8
 
+ignore ./webui/node_modules
+
 require (
 	github.com/alexedwards/argon2id v1.0.0
 	github.com/boombuler/barcode v1.1.0

@@ -1,38 +1,85 @@
 #!/bin/sh
 # Entry point of the image, and what `make run` calls: wxsteward, with an optional business process (BUSINESS_CMD)
-# beside it. When either ends, the other is ended too, and the exit code is that of the one that ended first.
+# beside it. When either ends, the other is ended too. The exit code is that of the one that ended first; after SIGTERM
+# or SIGINT it is that of wxsteward.
 set -eu
 
 dir=$(dirname "$0")
-bin=${WXSTEWARD_BIN:-$dir/wxsteward}
-[ -x "$bin" ] || bin=$dir/bin/wxsteward
-[ -x "$bin" ] || { echo "start.sh: no wxsteward program beside this script; run make build" >&2; exit 1; }
+for bin in "$dir/bin/wxsteward" "$dir/wxsteward" ""; do
+	[ -f "$bin" ] && [ -x "$bin" ] && break
+done
+[ -n "$bin" ] || { echo "start.sh: no wxsteward program beside this script; run make build" >&2; exit 1; }
 
-if [ -z "${BUSINESS_CMD:-}" ]; then
-	exec "$bin" "${@:-serve}"
+[ $# -gt 0 ] || set -- serve
+case $1 in
+serve | simulate) ;;
+*) exec "$bin" "$@" ;; # migrate, passwd and the like need no company
+esac
+[ -n "${BUSINESS_CMD:-}" ] || exec "$bin" "$@"
+
+# Each gets a session of its own where the system can do that: Ctrl-C is then this script's alone to pass on (wxsteward
+# takes a second signal for "at once"), and all that BUSINESS_CMD starts can be ended with it.
+if command -v setsid >/dev/null 2>&1; then
+	own=setsid group=-
+else
+	own='' group=''
 fi
-
-"$bin" "${@:-serve}" &
+$own "$bin" "$@" &
 steward=$!
-sh -c "exec $BUSINESS_CMD" &
+$own sh -c "$BUSINESS_CMD" &
 business=$!
 
-end() {
-	kill -TERM "$steward" "$business" 2>/dev/null || true
+ending='' interrupted=''
+end() { # end WHY: asks both to end, once
+	interrupted=yes
+	[ -z "$ending" ] || return 0
+	ending=$1
+	kill -TERM "$steward" 2>/dev/null || true
+	kill -TERM -- "$group$business" 2>/dev/null || true
 }
-trap end TERM INT
+trap 'end signal' TERM INT
+
+alive() { kill -0 -- "$1" 2>/dev/null; }
+
+pause() {
+	sleep 1 &
+	wait $! || true # a signal ends it early
+}
+
+code=0
+collect() { # collect PID: waits for its end, also when signals interrupt the waiting, and sets code
+	interrupted=yes
+	while [ -n "$interrupted" ]; do
+		interrupted=
+		code=0
+		wait "$1" || code=$?
+	done
+}
 
 # POSIX sh cannot wait for whichever ends first, so it looks once a second.
-while kill -0 "$steward" 2>/dev/null && kill -0 "$business" 2>/dev/null; do
-	sleep 1 &
-	wait $! || true
+while [ -z "$ending" ] && alive "$steward" && alive "$business"; do
+	pause
 done
 
-first=$steward
-kill -0 "$steward" 2>/dev/null && first=$business
-code=0
-wait "$first" || code=$?
-end
-wait "$steward" 2>/dev/null || true
-wait "$business" 2>/dev/null || true
-exit "$code"
+first=''
+if [ -z "$ending" ]; then
+	if alive "$steward"; then
+		collect "$business"
+		echo "start.sh: the business process ended with $code, ending wxsteward" >&2
+	else
+		collect "$steward"
+		echo "start.sh: wxsteward ended with $code, ending the business process" >&2
+	fi
+	first=$code
+	end other
+fi
+
+# wxsteward ends within SHUTDOWN_TIMEOUT by itself; the business process and all it started have ten seconds.
+left=10
+while [ "$left" -gt 0 ] && alive "$group$business"; do
+	pause
+	left=$((left - 1))
+done
+kill -KILL -- "$group$business" 2>/dev/null || true
+collect "$steward"
+exit "${first:-$code}"

@@ -24,6 +24,7 @@ import (
 
 // Codes of WeChat this package decides by; everything else goes through wechat.ClassOf and wechat.Explain.
 const (
+	unknownAppID   = 40013
 	notAuthorized  = 61003 // component is not authorized by this account
 	codeInvalid    = 61009 // authorization code unknown or used
 	codeExpired    = 61010

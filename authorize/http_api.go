@@ -213,6 +213,10 @@ func (s *Service) RegisterAPI(api huma.API) {
 	huma.Register(api, adminauth.Op(http.MethodDelete, "/authorization-links/{id}", "revoke-authorization-link", "Revoke a link", adminauth.Operator, links), s.deleteLink)
 
 	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers", "list-authorizers", "Merchants, newest first", adminauth.Viewer, merchants), s.getAuthorizers)
+	start := adminauth.Op(http.MethodPost, "/authorizers/sync", "start-authorizer-sync", "Compare all merchants with WeChat's list", adminauth.Operator, merchants)
+	start.DefaultStatus = http.StatusAccepted
+	huma.Register(api, start, s.postSync)
+	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/sync/{id}", "get-authorizer-sync", "How a synchronization is", adminauth.Viewer, merchants), s.getSync)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/{appid}", "get-authorizer", "One merchant", adminauth.Viewer, merchants), s.getAuthorizer)
 	huma.Register(api, adminauth.Op(http.MethodPatch, "/authorizers/{appid}", "change-authorizer", "Set biz ids, labels and ext", adminauth.Operator, merchants), s.patchAuthorizer)
 	huma.Register(api, adminauth.Op(http.MethodPost, "/authorizers/{appid}/refresh", "refresh-authorizer", "Read a merchant's details from WeChat", adminauth.Operator, merchants), s.postRefresh)
@@ -342,4 +346,35 @@ func (s *Service) getAccessToken(ctx context.Context, in *authorizerInput) (*bod
 		return nil, err
 	}
 	return answer(accessTokenBody{t.Access.Reveal(), t.ExpiresAt.UTC()}), nil
+}
+
+type syncStarted struct {
+	ID string `json:"id"`
+}
+
+type syncBody struct {
+	ID         string     `json:"id"`
+	State      string     `json:"state" enum:"running,completed,failed"`
+	Done       int        `json:"done"`
+	Total      int        `json:"total"`
+	Failed     int        `json:"failed"`
+	Errors     []string   `json:"errors" doc:"At most 50."`
+	StartedAt  time.Time  `json:"started_at"`
+	FinishedAt *time.Time `json:"finished_at"`
+}
+
+func (s *Service) postSync(ctx context.Context, _ *struct{}) (*body[syncStarted], error) {
+	run, err := s.StartSync(ctx, adminauth.UserFrom(ctx).Username)
+	if err != nil {
+		return nil, err
+	}
+	return answer(syncStarted{run.ID}), nil
+}
+
+func (s *Service) getSync(ctx context.Context, in *linkInput) (*body[syncBody], error) {
+	run, err := s.SyncStatus(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answer(syncBody{run.ID, run.State, run.Done, run.Total, run.Failed, run.Errors, run.StartedAt.UTC(), utc(run.FinishedAt)}), nil
 }

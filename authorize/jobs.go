@@ -24,6 +24,7 @@ const (
 	// exchangeTries bounds faults of the database and deaths of processes; pauses for WeChat cost no try.
 	exchangeTries = 100
 	detailsTries  = 8
+	syncTries     = 10
 	overdueLimit  = 200
 	keepExchanges = 30 * 24 * time.Hour
 )
@@ -43,6 +44,14 @@ type DetailsArgs struct {
 
 // Kind names the job.
 func (DetailsArgs) Kind() string { return "authorize_details" }
+
+// SyncArgs has a synchronization worked.
+type SyncArgs struct {
+	ID string `json:"id"`
+}
+
+// Kind names the job.
+func (SyncArgs) Kind() string { return "authorize_sync" }
 
 // SweepArgs goes after exchanges that nobody has come back to.
 type SweepArgs struct{}
@@ -77,10 +86,15 @@ func (s *Service) enqueueDetails(ctx context.Context, tx pgx.Tx, appid string) e
 	return s.queue.InsertTx(ctx, tx, DetailsArgs{appid}, &river.InsertOpts{MaxAttempts: detailsTries, Priority: 2})
 }
 
+func (s *Service) enqueueSync(ctx context.Context, tx pgx.Tx, id string) error {
+	return s.queue.InsertTx(ctx, tx, SyncArgs{id}, oneWaiting(syncTries))
+}
+
 // RegisterJobs adds the workers and schedules of this package to r, before it starts.
 func (s *Service) RegisterJobs(r *jobs.Runner) error {
 	jobs.Add(r, &exchangeWorker{s: s})
 	jobs.Add(r, &detailsWorker{s: s})
+	jobs.Add(r, &syncWorker{s: s})
 	jobs.Add(r, &sweepWorker{s: s})
 	jobs.Add(r, &cleanWorker{s: s})
 	for _, schedule := range []struct {
@@ -143,6 +157,23 @@ func (w *detailsWorker) Work(ctx context.Context, job *river.Job[DetailsArgs]) e
 func (w *detailsWorker) NextRetry(job *river.Job[DetailsArgs]) time.Time {
 	return time.Now().Add(min(w.s.RetryBase<<min(max(job.Attempt-1, 0), 10), 10*time.Minute))
 }
+
+type syncWorker struct {
+	river.WorkerDefaults[SyncArgs]
+	s *Service
+}
+
+func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
+	return w.s.sync(ctx, job.Args.ID, job.Attempt >= job.MaxAttempts)
+}
+
+// NextRetry begins with RetryBase and grows to five minutes.
+func (w *syncWorker) NextRetry(job *river.Job[SyncArgs]) time.Time {
+	return time.Now().Add(min(w.s.RetryBase<<min(max(job.Attempt-1, 0), 10), 5*time.Minute))
+}
+
+// Timeout is enough for ten thousand merchants at WeChat's usual speed.
+func (w *syncWorker) Timeout(*river.Job[SyncArgs]) time.Duration { return time.Hour }
 
 type sweepWorker struct {
 	river.WorkerDefaults[SweepArgs]

@@ -469,3 +469,50 @@ func listTargets(ctx context.Context, db postgres.DB, q TargetQuery) ([]Authoriz
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Authorizer, error) { return scanAuthorizer(row) })
 }
+
+// Synchronizations.
+
+const syncColumns = `id, state, done, total, failed, errors, started_at, finished_at`
+
+func scanSync(row pgx.Row) (Sync, error) {
+	var run Sync
+	err := row.Scan(&run.ID, &run.State, &run.Done, &run.Total, &run.Failed, &run.Errors, &run.StartedAt, &run.FinishedAt)
+	return run, err
+}
+
+func findSync(ctx context.Context, db postgres.DB, id string) (Sync, error) {
+	return scanSync(db.QueryRow(ctx, `SELECT `+syncColumns+` FROM authorizer_sync WHERE id = $1`, id))
+}
+
+// startSync returns the one that is running, if there is one.
+func startSync(ctx context.Context, tx pgx.Tx, id, by string, now time.Time) (Sync, error) {
+	const q = `INSERT INTO authorizer_sync (id, started_by, started_at) VALUES ($1, $2, $3)
+		ON CONFLICT (state) WHERE state = 'running' DO UPDATE SET state = 'running' RETURNING ` + syncColumns
+	return scanSync(tx.QueryRow(ctx, q, id, by, now))
+}
+
+func progressSync(ctx context.Context, db postgres.DB, run Sync) error {
+	const q = `UPDATE authorizer_sync SET state = $2, done = $3, total = $4, failed = $5, errors = coalesce($6::text[], '{}'), finished_at = $7
+		WHERE id = $1 AND state = 'running'`
+	_, err := db.Exec(ctx, q, run.ID, run.State, run.Done, run.Total, run.Failed, run.Errors, run.FinishedAt)
+	return err
+}
+
+// adoptAuthorizer records a standing authorization without touching what is known of the merchant.
+func adoptAuthorizer(ctx context.Context, tx pgx.Tx, appid string, at, now time.Time) error {
+	const q = `INSERT INTO authorizer AS a (appid, status, authorized_at, created_at, updated_at) VALUES ($1, 'authorized', $2, $3, $3)
+		ON CONFLICT (appid) DO UPDATE SET status = 'authorized', unauthorized_at = NULL, reauth_at = NULL,
+			authorized_at = greatest(a.authorized_at, excluded.authorized_at), updated_at = excluded.updated_at`
+	_, err := tx.Exec(ctx, q, appid, at, now)
+	return err
+}
+
+// absentAuthorizers lists merchants that count as authorized and are not in listed.
+func absentAuthorizers(ctx context.Context, db postgres.DB, listed []string) ([]string, error) {
+	const q = `SELECT appid FROM authorizer WHERE status = 'authorized' AND appid <> ALL($1::text[]) ORDER BY appid`
+	rows, err := db.Query(ctx, q, listed)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}

@@ -162,7 +162,7 @@ func parked(w *work) bool {
 
 // wished turns an operator's wish into an outcome once no call is under way.
 func (s *Service) wished(w *work) *outcome {
-	if w.wish == "cancel" && w.sentAt == nil {
+	if w.sentAt == nil && (w.wish == wishCancel || w.wish == wishCancelWithdraw && w.State != Auditing) {
 		return &outcome{to: Canceled, failure: &Failure{Code: "canceled"}}
 	}
 	return nil

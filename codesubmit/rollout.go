@@ -234,7 +234,7 @@ func (s *Service) TakeSubmission(ctx context.Context, id int64, action Action) e
 			if sub.State != Auditing {
 				return refuse()
 			}
-			if err := s.setWish(ctx, tx, id, "withdraw"); err != nil {
+			if err := s.setWish(ctx, tx, id, wishWithdraw); err != nil {
 				return err
 			}
 			return s.wake(ctx, tx, id)
@@ -277,7 +277,11 @@ func (s *Service) cancelInTx(ctx context.Context, tx pgx.Tx, sub *Submission, wi
 	if sub.sentAt == nil && (sub.State != Auditing || !withdraw) {
 		return s.end(ctx, tx, sub, Canceled, &Failure{Code: "canceled"})
 	}
-	if err := s.setWish(ctx, tx, sub.ID, "cancel"); err != nil {
+	wish := wishCancel
+	if withdraw {
+		wish = wishCancelWithdraw
+	}
+	if err := s.setWish(ctx, tx, sub.ID, wish); err != nil {
 		return err
 	}
 	return s.wake(ctx, tx, sub.ID)

@@ -14,7 +14,7 @@ import (
 // readAudit asks how the audit stands. An event only makes this happen sooner: it carries neither audit id nor version,
 // so it changes nothing by itself (02 §7).
 func (s *Service) readAudit(ctx context.Context, w *work) outcome {
-	if w.wish == "withdraw" || w.wish == "cancel" {
+	if w.wish == wishWithdraw || w.wish == wishCancelWithdraw {
 		if out := s.withdraw(ctx, w); out != nil {
 			return *out
 		}
@@ -68,7 +68,7 @@ func (s *Service) withdraw(ctx context.Context, w *work) *outcome {
 		out := s.failed(w, err, false) // a repeat answers 87012, then the state is read
 		return &out
 	}
-	if w.wish == "cancel" {
+	if w.wish == wishCancelWithdraw {
 		return &outcome{to: Canceled, failure: &Failure{Code: "canceled"}, apply: s.auditIs(w, wechat.AuditWithdrawn, "")}
 	}
 	return &outcome{to: Withdrawn, failure: &Failure{Code: "withdrawn"}, apply: s.auditIs(w, wechat.AuditWithdrawn, "")}

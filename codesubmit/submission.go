@@ -33,6 +33,14 @@ type Submission struct {
 	stepRunning  bool
 }
 
+// Wishes are what an operator asked for that the machine carries out when it can: an end that must wait for the outcome
+// of a call, an audit that must be taken back.
+const (
+	wishCancel         = "cancel"
+	wishWithdraw       = "withdraw"
+	wishCancelWithdraw = "cancel_withdraw"
+)
+
 // Step is one line of a submission's timeline. Name is a submission state.
 type Step struct {
 	Name       State

@@ -103,5 +103,19 @@ CREATE INDEX authorization_exchange_age ON authorization_exchange (created_at);
 CREATE INDEX authorization_exchange_link ON authorization_exchange (link_id, created_at) WHERE link_id <> '';
 CREATE INDEX authorization_exchange_due ON authorization_exchange (next_at) WHERE state IN ('pending', 'sent');
 
+-- One comparison of the merchants on record with WeChat's list.
+CREATE TABLE authorizer_sync (
+    id          text PRIMARY KEY,
+    state       text        NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'completed', 'failed')),
+    done        int         NOT NULL DEFAULT 0,
+    total       int         NOT NULL DEFAULT 0,
+    failed      int         NOT NULL DEFAULT 0,
+    errors      text[]      NOT NULL DEFAULT '{}',
+    started_by  text        NOT NULL DEFAULT '',
+    started_at  timestamptz NOT NULL,
+    finished_at timestamptz
+);
+CREATE UNIQUE INDEX authorizer_sync_running ON authorizer_sync (state) WHERE state = 'running';
+
 -- +goose Down
-DROP TABLE authorization_exchange, pre_auth_code, authorization_link, authorizer_label, authorizer_biz_id, authorizer;
+DROP TABLE authorizer_sync, authorization_exchange, pre_auth_code, authorization_link, authorizer_label, authorizer_biz_id, authorizer;

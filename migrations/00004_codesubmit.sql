@@ -39,7 +39,7 @@ CREATE TABLE submission (
     -- go_submit and go_release: an operator has said yes. wish is what an operator asked for while a call was under way.
     go_submit     boolean     NOT NULL DEFAULT false,
     go_release    boolean     NOT NULL DEFAULT false,
-    wish          text        NOT NULL DEFAULT '' CHECK (wish IN ('', 'cancel', 'withdraw')),
+    wish          text        NOT NULL DEFAULT '' CHECK (wish IN ('', 'cancel', 'withdraw', 'cancel_withdraw')),
     -- sleeper is the River job that will wake this submission; any other finds it asleep and ends.
     sleeper       bigint      NOT NULL DEFAULT 0,
     -- look: an event or an operator wants it looked at now, whatever wait_until says.

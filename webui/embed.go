@@ -1,9 +1,20 @@
-// Package webui is the admin web UI: a React application, built by Vite into dist and embedded into the program.
+// Package webui is the admin web UI: the React project in this folder, its build embedded into the binary, and the
+// handler that serves it under /admin/.
 package webui
 
-import "embed"
+import (
+	"embed"
+	"io/fs"
+)
 
-// dist holds at least a placeholder, so that the program builds without Node.
+// dist holds what `make build` makes of the React project. A placeholder keeps it there, so that `go build` works
+// without Node; the program then shows a page that says what to run.
 //
 //go:embed all:dist
-var dist embed.FS //nolint:gochecknoglobals // embedding needs a variable
+var dist embed.FS
+
+// Built reports whether the binary carries the UI.
+func Built() bool {
+	_, err := fs.Stat(dist, "dist/index.html")
+	return err == nil
+}

@@ -201,9 +201,14 @@ func (a *app) build() error {
 	if a.sim != nil {
 		a.sim.register(e, a.auth)
 	}
-	if err := webui.Register(e); err != nil {
+	ui, err := webui.Handler()
+	if err != nil {
 		return err
 	}
+	e.Any(webui.Prefix+"*", echo.WrapHandler(ui))
+	home := func(c echo.Context) error { return c.Redirect(http.StatusFound, webui.Prefix) }
+	e.GET("/", home)
+	e.GET("/admin", home)
 	a.server.Ready("database", func(ctx context.Context) error {
 		if !a.prepared.Load() {
 			return errors.New("not migrated yet")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -32,7 +33,7 @@ func (m *middleware) Work(ctx context.Context, job *rivertype.JobRow, doInner fu
 	defer cancel(nil)
 	defer context.AfterFunc(held, func() { cancel(errLeaseLost) })()
 	if held.Err() != nil {
-		return river.JobSnooze(time.Second)
+		return leaveToOthers()
 	}
 
 	err := contain(workCtx, doInner)
@@ -45,9 +46,15 @@ func (m *middleware) Work(ctx context.Context, job *rivertype.JobRow, doInner fu
 		// every error tells.
 		return fmt.Errorf("%w: %w", context.Canceled, err)
 	case held.Err() != nil:
-		return river.JobSnooze(time.Second) // others think this process dead and may work the job by now
+		return leaveToOthers() // they think this process dead
 	}
 	return err
+}
+
+// leaveToOthers puts a job back without cost. The pause differs each time, or this process, which goes on asking for
+// jobs, could be the first to ask again and again.
+func leaveToOthers() error {
+	return river.JobSnooze(time.Second + rand.N(2*time.Second)) //nolint:gosec // nothing to guess
 }
 
 // decided tells errors by which a worker says what shall become of its job.

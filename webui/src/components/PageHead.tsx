@@ -60,7 +60,7 @@ export function Pairs({ items }: { items: [string, ReactNode][] }) {
       {items.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{value === '' || value === null || value === undefined ? <span className="faint">—</span> : value}</dd>
+          <dd>{value === '' || value === null || value === undefined ? <span className="none">—</span> : value}</dd>
         </div>
       ))}
     </dl>

@@ -28,7 +28,6 @@ export function PrivacyRows({ rows, onChange, error }: Props) {
         ))}
       </datalist>
       {rows.map((row, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: rows are only added at the end and hold no state of their own.
         <div key={i} className="privacyrow">
           <input
             className="input"

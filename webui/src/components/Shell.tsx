@@ -140,8 +140,10 @@ export function Shell() {
       <SimulationBanner />
       <div className="frame">
         <aside className="sidebar">
-          <Brand name={meta.data?.name} />
-          <Nav simulation={simulation} />
+          <div className="sidebar__inner">
+            <Brand name={meta.data?.name} />
+            <Nav simulation={simulation} />
+          </div>
         </aside>
         <div className="body">
           <div className="topbar">

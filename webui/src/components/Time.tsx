@@ -6,7 +6,7 @@ import { useNow } from './useNow';
 export function Time({ value, exact = false }: { value?: string | null; exact?: boolean }) {
   const { i18n } = useTranslation();
   const now = useNow();
-  if (!value) return <span className="faint">—</span>;
+  if (!value) return <span className="none">—</span>;
   const at = Date.parse(value);
   if (Number.isNaN(at)) return <span>{value}</span>;
   const whole = absolute(at, i18n.language);

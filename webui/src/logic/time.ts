@@ -33,5 +33,5 @@ export function duration(ms: number, language: string): string {
 
 /** absolute is the whole date and time in the browser's zone. */
 export function absolute(at: number, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' }).format(at);
+  return new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'medium' }).format(at);
 }

@@ -173,7 +173,7 @@ function SubmissionsPanel({ appid }: { appid: string }) {
               </Link>
             ),
           },
-          { key: 'state', title: t('common.state'), render: (s) => <SubmissionTag state={s.state} /> },
+          { key: 'state', title: t('common.state'), card: 'corner', render: (s) => <SubmissionTag state={s.state} /> },
           { key: 'template', title: t('templates.id'), render: (s) => s.template_id },
           { key: 'at', title: t('common.updatedAt'), render: (s) => <Time value={s.updated_at ?? s.created_at} /> },
         ]}

@@ -22,7 +22,7 @@ import { useFilter } from '../components/useFilter';
 import { useLabels } from '../components/useLabels';
 
 function Chips({ values, none = '—' }: { values: string[] | null; none?: string }) {
-  if (!values || values.length === 0) return <span className="faint">{none}</span>;
+  if (!values || values.length === 0) return <span className="none">{none}</span>;
   return (
     <span className="pills">
       {values.map((v) => (
@@ -107,11 +107,16 @@ export default function Authorizers() {
         </Link>
       ),
     },
-    { key: 'status', title: t('authorizers.status'), render: (a) => <AuthorizerTag status={a.status} /> },
+    {
+      key: 'status',
+      title: t('authorizers.status'),
+      card: 'corner',
+      render: (a) => <AuthorizerTag status={a.status} />,
+    },
     { key: 'kind', title: t('authorizers.kind'), render: (a) => labels.kind(a.kind) },
     { key: 'biz', title: t('authorizers.bizIds'), render: (a) => <Chips values={a.biz_ids} /> },
     { key: 'labels', title: t('authorizers.labels'), render: (a) => <Chips values={a.labels} /> },
-    { key: 'principal', title: t('authorizers.principal'), render: (a) => a.principal_name },
+    { key: 'principal', title: t('authorizers.principal'), card: 'hide', render: (a) => a.principal_name },
     { key: 'at', title: t('authorizers.authorizedAt'), render: (a) => <Time value={a.authorized_at} /> },
   ];
 

@@ -18,6 +18,7 @@ import { useCan } from '../components/session';
 import { Time } from '../components/Time';
 import { useNow } from '../components/useNow';
 import { finishedPercent, submissionTone, type Tone } from '../logic/states';
+import { trouble } from '../logic/submission';
 import { duration } from '../logic/time';
 
 /** WeChat pushes every ten minutes or so; the server restarts the push by itself after thirty. */
@@ -181,7 +182,7 @@ function Attention({ component }: { component?: Component }) {
                 <li key={s.id}>
                   <Link to={`/rollouts/${s.rollout_id}/${s.id}`} data-testid={`attention-item-${s.appid}`}>
                     <Merchant name={s.nick_name} appid={s.appid} />
-                    <span className="group__note">{s.error?.hint || s.error?.detail || s.user_version}</span>
+                    <span className="group__note">{trouble(s) || s.user_version}</span>
                     <ChevronRightIcon />
                   </Link>
                 </li>

@@ -302,7 +302,7 @@ export default function Links() {
         </RouterLink>
       ),
     },
-    { key: 'status', title: t('links.status'), render: (l) => <LinkTag status={l.status} /> },
+    { key: 'status', title: t('links.status'), card: 'corner', render: (l) => <LinkTag status={l.status} /> },
     { key: 'kind', title: t('links.kind'), render: (l) => labels.kind(l.kind) },
     {
       key: 'merchant',
@@ -313,7 +313,7 @@ export default function Links() {
             <code>{l.authorizer_appid}</code>
           </RouterLink>
         ) : (
-          <span className="faint">—</span>
+          <span className="none">—</span>
         ),
     },
     { key: 'until', title: t('common.expiresAt'), render: (l) => <Time value={l.expires_at} /> },

@@ -87,9 +87,9 @@ export default function Messages() {
     {
       key: 'appid',
       title: t('messages.appid'),
-      render: (m) => (m.appid ? <code>{m.appid}</code> : <span className="faint">—</span>),
+      render: (m) => (m.appid ? <code>{m.appid}</code> : <span className="none">—</span>),
     },
-    { key: 'state', title: t('common.state'), render: (m) => <MessageTag state={m.state} /> },
+    { key: 'state', title: t('common.state'), card: 'corner', render: (m) => <MessageTag state={m.state} /> },
     { key: 'at', title: t('messages.received'), render: (m) => <Time value={m.received_at} /> },
   ];
   return (

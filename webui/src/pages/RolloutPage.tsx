@@ -18,6 +18,7 @@ import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { useFilter } from '../components/useFilter';
 import { finishedPercent, type RolloutAction, rolloutActionsFor } from '../logic/states';
+import { trouble } from '../logic/submission';
 import { SubmissionView } from './SubmissionView';
 
 function post(action: RolloutAction, id: string) {
@@ -120,20 +121,20 @@ function Merchants({ rollout }: { rollout: Rollout }) {
         </Link>
       ),
     },
-    { key: 'state', title: t('common.state'), render: (s) => <SubmissionTag state={s.state} /> },
+    { key: 'state', title: t('common.state'), card: 'corner', render: (s) => <SubmissionTag state={s.state} /> },
     {
       key: 'note',
       title: t('common.details'),
       width: '40%',
       render: (s) =>
-        s.error ? (
-          <span className="note--bad">{s.error.hint || s.error.detail || s.error.errmsg}</span>
+        trouble(s) ? (
+          <span className="note--bad">{trouble(s)}</span>
         ) : s.wait_until && !['released', 'superseded', 'canceled'].includes(s.state) ? (
           <span className="faint">
-            <Time value={s.wait_until} />
+            {t('submission.nextLook')} <Time value={s.wait_until} />
           </span>
         ) : (
-          <span className="faint">—</span>
+          <span className="none">—</span>
         ),
     },
     { key: 'at', title: t('common.updatedAt'), render: (s) => <Time value={s.updated_at ?? s.created_at} /> },

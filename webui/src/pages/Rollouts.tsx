@@ -60,7 +60,7 @@ export default function Rollouts() {
                 </Link>
               ),
             },
-            { key: 'state', title: t('common.state'), render: (r) => <RolloutTag state={r.state} /> },
+            { key: 'state', title: t('common.state'), card: 'corner', render: (r) => <RolloutTag state={r.state} /> },
             { key: 'version', title: t('rollouts.version'), render: (r) => <code>{r.user_version}</code> },
             {
               key: 'progress',

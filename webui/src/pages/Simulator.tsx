@@ -65,7 +65,7 @@ function OpenLinks() {
           label={t('simulator.openLinks')}
           columns={[
             { key: 'biz', title: t('links.bizId'), card: 'head', render: (l) => <b>{l.biz_id}</b> },
-            { key: 'status', title: t('links.status'), render: (l) => <LinkTag status={l.status} /> },
+            { key: 'status', title: t('links.status'), card: 'corner', render: (l) => <LinkTag status={l.status} /> },
             { key: 'at', title: t('common.createdAt'), render: (l) => <Time value={l.created_at} /> },
             {
               key: 'open',
@@ -125,6 +125,7 @@ function Merchants({ state }: { state: SimState }) {
             {
               key: 'status',
               title: t('authorizers.status'),
+              card: 'corner',
               render: (m) => (
                 <ToneTag
                   tone={m.authorized ? 'good' : 'ended'}

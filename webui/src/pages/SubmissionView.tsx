@@ -92,7 +92,7 @@ function StepRow({ step }: { step: Step }) {
       <div className="step__head">
         <b>{isSubmissionState(step.name) ? t(`state.${step.name}`) : step.name}</b>
         <span className="step__state">{t(`stepState.${step.state}`)}</span>
-        <span className="faint step__time">{step.started_at && <Time value={step.started_at} />}</span>
+        <span className="faint step__time">{step.started_at && <Time value={step.started_at} exact />}</span>
       </div>
       {(took || (step.attempts ?? 0) > 1) && (
         <p className="facts">
@@ -117,7 +117,6 @@ function Rejection({ submission }: { submission: Submission }) {
       <h3>{t('submission.reason')}</h3>
       <div data-testid="rejection-reason">
         {lines.map((line, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: lines of a fixed text have no other identity.
           <p key={i}>{line}</p>
         ))}
       </div>
@@ -192,7 +191,6 @@ function View({ submission }: { submission: Submission }) {
         ) : (
           <ol className="steps" data-testid="steps">
             {steps.map((step, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a step may come twice after a retry; order is its identity.
               <StepRow key={i} step={step} />
             ))}
           </ol>

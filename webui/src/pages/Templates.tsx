@@ -67,7 +67,7 @@ export default function Templates() {
   }
 
   const shared = <T extends Draft | Template>(): Column<T>[] => [
-    { key: 'desc', title: t('templates.desc'), render: (r) => r.user_desc || <span className="faint">—</span> },
+    { key: 'desc', title: t('templates.desc'), render: (r) => r.user_desc || <span className="none">—</span> },
     { key: 'source', title: t('templates.source'), render: (r) => <Source row={r} /> },
     { key: 'time', title: t('templates.time'), render: (r) => <Time value={r.create_time} /> },
   ];

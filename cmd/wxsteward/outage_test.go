@@ -1,0 +1,217 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wxsteward/wxsteward/internal/localpg"
+	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
+)
+
+// TestDatabaseGoneForAWhile takes the database away while merchants are in audit: pushes are refused so that WeChat
+// repeats them, pages say what is wrong, and everything goes on when it is back.
+func TestDatabaseGoneForAWhile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	startDatabase := func() *localpg.Server {
+		server, err := localpg.Start(t.Context(), localpg.Config{DataDir: dir, Fast: true})
+		require.NoError(t, err)
+		return server
+	}
+	stopDatabase := func(server *localpg.Server) {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) //nolint:usetesting // also in clean-up
+		defer cancel()
+		require.NoError(t, server.Stop(ctx))
+	}
+	database := startDatabase()
+	t.Cleanup(func() { stopDatabase(database) })
+
+	merchants := appids(3)
+	w := newWorld(t, nil)
+	w.env["DATABASE_URL"] = database.URL()
+	for _, appid := range merchants {
+		w.addMerchant(appid, nil)
+	}
+	stop := w.start()
+	defer stop()
+	o := newOperator(t, w.base)
+	o.signIn()
+	authorizeAll(t, w, o, merchants)
+	template := addTemplate(o)
+	o.call(http.MethodPost, "/rollouts", rolloutBody(template, merchants...), nil)
+	for _, appid := range merchants {
+		o.waitSubmission(appid, "auditing")
+	}
+
+	stopDatabase(database)
+	eventually(t, "not ready", func() (bool, string) {
+		resp, err := get(t, w.base+"/readyz")
+		return err == nil && resp == http.StatusServiceUnavailable, fmt.Sprint(resp, err)
+	})
+	alive, err := get(t, w.base+"/healthz")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, alive)
+	var problem struct{ Code, Detail string }
+	status, err := o.try(t.Context(), http.MethodGet, "/rollouts", nil, &problem)
+	require.Error(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	for _, appid := range merchants {
+		require.NoError(t, w.fake.Approve(appid)) // the events are pushed into the outage
+	}
+	eventually(t, "pushes were refused", func() (bool, string) {
+		pushes := w.fake.Pushes()
+		return strings.Contains(fmt.Sprintf("%+v", pushes[len(pushes)-1]), "503"), fmt.Sprintf("%+v", pushes[len(pushes)-1])
+	})
+
+	database = startDatabase()
+	w.waitReady()
+	for _, appid := range merchants {
+		o.waitSubmission(appid, "released")
+		require.Equal(t, 1, w.fake.Effective("/wxa/release", appid))
+	}
+}
+
+func get(t testing.TB, address string) (int, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// TestOneRefreshOverTwoProcesses has 200 callers ask two processes for a token that is over, with a WeChat that takes a
+// second to answer: one refresh, 200 good answers.
+func TestOneRefreshOverTwoProcesses(t *testing.T) {
+	t.Parallel()
+	const appid = "wxshop00000000001"
+	w := newWorld(t, nil)
+	w.addMerchant(appid, nil)
+	w.spawn("serve")
+	w.waitReady()
+	firstBase := w.base
+	o := newOperator(t, firstBase)
+	o.signIn()
+	authorizeAll(t, w, o, []string{appid})
+
+	port := freePort(t)
+	w.env["LISTEN_ADDR"], w.base = "127.0.0.1:"+port, "http://127.0.0.1:"+port
+	w.spawn("serve")
+	w.waitReady()
+	second := newOperator(t, w.base)
+	second.signIn()
+
+	conn, err := pgx.Connect(t.Context(), w.env["DATABASE_URL"])
+	require.NoError(t, err)
+	defer conn.Close(context.Background()) //nolint:errcheck,usetesting // a test's connection
+	_, err = conn.Exec(t.Context(), `UPDATE token SET expires_at = now() - interval '1 minute' WHERE key = $1`, "authorizer:"+appid)
+	require.NoError(t, err)
+	before := len(w.fake.Calls("/cgi-bin/component/api_authorizer_token"))
+	_, err = w.fake.FailNext(wechatfake.Fault{Path: "/cgi-bin/component/api_authorizer_token", Mode: wechatfake.FaultSlow, Delay: wechatfake.Duration(time.Second), Times: -1})
+	require.NoError(t, err)
+
+	var wg sync.WaitGroup
+	tokens := make([]string, 200)
+	errs := make([]error, len(tokens))
+	for i := range tokens {
+		caller := o
+		if i%2 == 1 {
+			caller = second
+		}
+		wg.Go(func() {
+			var answer struct {
+				AccessToken string `json:"access_token"`
+			}
+			_, errs[i] = caller.try(t.Context(), http.MethodGet, "/authorizers/"+appid+"/access-token", nil, &answer)
+			tokens[i] = answer.AccessToken
+		})
+	}
+	wg.Wait()
+	for i := range tokens {
+		require.NoError(t, errs[i])
+		require.NotEmpty(t, tokens[i])
+		require.Equal(t, tokens[0], tokens[i])
+	}
+	require.Len(t, w.fake.Calls("/cgi-bin/component/api_authorizer_token"), before+1, "one refresh")
+}
+
+// TestPrivateDatabase runs the program as a newcomer does: its own database, stopped in order, killed, started again.
+func TestPrivateDatabase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	delete(w.env, "DATABASE_URL")
+	delete(w.env, "MASTER_KEY")
+	delete(w.env, "ADMIN_PASSWORD")
+	first := w.spawn("serve")
+	w.waitReady()
+	output := w.output.String()
+	_, rest, found := strings.Cut(output, "first password ")
+	require.True(t, found, output)
+	password, _, _ := strings.Cut(rest, " ")
+	require.Equal(t, 1, strings.Count(output, password), "printed once")
+
+	another := exec.Command(first.cmd.Path, "serve") //nolint:gosec,noctx // the program under test
+	another.Env = append(append([]string{}, first.cmd.Env...), "LISTEN_ADDR=127.0.0.1:"+freePort(t))
+	out, err := another.CombinedOutput()
+	require.Error(t, err, "a second program on the same DATA_DIR is refused")
+	require.Len(t, strings.Split(strings.TrimSpace(lastLines(string(out))), "\n"), 1, string(out))
+
+	require.NoError(t, first.cmd.Process.Kill())
+	<-first.done
+	second := w.spawn("serve")
+	w.waitReady()
+	require.NotContains(t, w.output.String()[len(output):], "first password")
+	o := newOperator(t, w.base)
+	o.call(http.MethodPost, "/session", map[string]string{"username": "admin", "password": password}, nil)
+
+	passwd := exec.Command(first.cmd.Path, "passwd", "admin") //nolint:gosec,noctx // the program under test
+	passwd.Env, passwd.Stdin = first.cmd.Env, strings.NewReader("another-good-password\n")
+	out, err = passwd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	status, _ := o.try(t.Context(), http.MethodGet, "/session", nil, nil)
+	require.Equal(t, http.StatusUnauthorized, status, "sessions end with a new password")
+	o.call(http.MethodPost, "/session", map[string]string{"username": "admin", "password": "another-good-password"}, nil)
+
+	require.NoError(t, second.cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case err := <-second.done:
+		require.NoError(t, err, "exit 0")
+	case <-time.After(15 * time.Second):
+		t.Fatal("did not stop within its time-out")
+	}
+}
+
+func lastLines(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "wxsteward: ") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+func TestSecretsAreNotPrintedByAWrongConfiguration(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	env := map[string]string{"WX_APPID": "wx1", "MASTER_KEY": "short-secret-value", "DATABASE_URL": "postgres://u:hunter2hunter2@127.0.0.1/x"}
+	err := run(t.Context(), []string{"serve"}, func(name string) string { return env[name] }, streams{strings.NewReader(""), &out, &out})
+	require.ErrorContains(t, err, "MASTER_KEY")
+	require.NotContains(t, err.Error()+out.String(), "short-secret-value")
+	require.NotContains(t, err.Error()+out.String(), "hunter2hunter2")
+}
