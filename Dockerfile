@@ -17,8 +17,10 @@ COPY . .
 COPY --from=ui /src/webui/dist ./webui/dist
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT}" -o /out/wxsteward ./cmd/wxsteward
 
-# WeChat Cloud Run needs sh and ca-certificates in the image, and start.sh in the work folder.
+# WeChat Cloud Run needs sh and ca-certificates in the image, and start.sh in the work folder. There is no PostgreSQL in
+# it: set DATABASE_URL and MASTER_KEY.
 FROM alpine:3.22
+# hadolint ignore=DL3018 # packages of a release of Alpine get fixes only, and old versions are not kept
 RUN apk add --no-cache ca-certificates tzdata libcap \
 	&& adduser -D -H -u 10001 wxsteward \
 	&& mkdir -p /app/data && chown wxsteward /app/data

@@ -5,21 +5,21 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 TOOLS := $(CURDIR)/.tools
-LINT := $(TOOLS)/golangci-lint
 LINT_VERSION := v2.15.0
-VULN := $(TOOLS)/govulncheck
+LINT := $(TOOLS)/golangci-lint-$(LINT_VERSION)/golangci-lint
 VULN_VERSION := v1.9.0
+VULN := $(TOOLS)/govulncheck-$(VULN_VERSION)/govulncheck
 FUZZTIME ?= 60s
-UI_SOURCES := $(shell find webui/src webui/public webui/index.html webui/vite.config.ts webui/package-lock.json -type f 2>/dev/null)
+UI_SOURCES := $(shell find webui/src webui/public webui/index.html webui/vite.config.ts webui/tsconfig.json webui/package-lock.json -type f 2>/dev/null)
 
 .PHONY: help run build test test-go test-ui e2e lint vuln fuzz bench openapi fmt clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build everything and run it: a simulation, or the real thing when WX_APPID is set
 	@.ci/need postgres
-	@./start.sh $$([ -n "$$WX_APPID$$CBR_ENV_ID" ] && echo serve || echo simulate)
+	@exec ./start.sh $$([ -n "$$WX_APPID$$CBR_ENV_ID" ] && echo serve || echo simulate)
 
 build: webui/dist/index.html ## bin/wxsteward with the admin UI in it
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/wxsteward ./cmd/wxsteward
@@ -45,10 +45,10 @@ e2e: build ## play operator, merchant and reviewer in a browser against the buil
 	cd webui && npm run e2e
 
 $(LINT):
-	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	GOBIN=$(dir $@) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
 $(VULN):
-	GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION)
+	GOBIN=$(dir $@) go install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION)
 
 lint: $(LINT) ## golangci-lint
 	$(LINT) run ./...
@@ -75,4 +75,5 @@ fmt: $(LINT) ## format the code
 	cd webui && npm run format
 
 clean: ## remove what was built (not ./data)
-	rm -rf bin webui/node_modules webui/dist/assets webui/dist/index.html $(TOOLS)
+	rm -rf bin webui/node_modules $(TOOLS)
+	find webui/dist -mindepth 1 ! -name .gitkeep -delete

@@ -35,11 +35,11 @@ end() { # end WHY: asks both to end, once
 	[ -z "$ending" ] || return 0
 	ending=$1
 	kill -TERM "$steward" 2>/dev/null || true
-	kill -TERM -- "$group$business" 2>/dev/null || true
+	kill -TERM "$group$business" 2>/dev/null || true
 }
 trap 'end signal' TERM INT
 
-alive() { kill -0 -- "$1" 2>/dev/null; }
+alive() { kill -0 "$1" 2>/dev/null; }
 
 pause() {
 	sleep 1 &
@@ -80,6 +80,6 @@ while [ "$left" -gt 0 ] && alive "$group$business"; do
 	pause
 	left=$((left - 1))
 done
-kill -KILL -- "$group$business" 2>/dev/null || true
+kill -KILL "$group$business" 2>/dev/null || true
 collect "$steward"
 exit "${first:-$code}"

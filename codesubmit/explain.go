@@ -5,7 +5,7 @@ import (
 )
 
 // hint is what an operator should do about a failure, in their language ("zh" or "en").
-func (f *Failure) hint(lang string) string {
+func (f *StepError) hint(lang string) string {
 	if f == nil {
 		return ""
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // placeholderPattern finds {{…}}, well written or not.
-var placeholderPattern = regexp.MustCompile(`\{\{([^{}]*)\}\}`) //nolint:gochecknoglobals // a compiled constant
+var placeholderPattern = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
 
 func placeholders() []string { return []string{"appid", "biz_id", "label", "nick_name"} }
 

@@ -14,17 +14,17 @@ func TestRenderExtJSON(t *testing.T) {
 	t.Parallel()
 	shop := authorize.Target{AppID: "wx1", NickName: `Tom "T" {{appid}}`, BizIDs: []string{"b-1", "b-2"}, Labels: []string{"vip"}}
 	for name, test := range map[string]struct{ spec, own, want, wantErr string }{
-		"an empty object stays empty":                        {spec: `{}`, want: `{}`},
-		"placeholders work inside longer strings":            {spec: `{"ext":{"u":"https://a.com/{{biz_id}}/{{ label }}"}}`, want: `{"ext":{"u":"https://a.com/b-1/vip"}}`},
-		"values are escaped and not expanded again":          {spec: `{"ext":{"n":"{{nick_name}}"}}`, want: `{"ext":{"n":"Tom \"T\" {{appid}}"}}`},
-		"numbers, booleans and null keep their type":         {spec: `{"ext":{"a":12345678901234567,"b":true,"c":null,"d":1.50}}`, want: `{"ext":{"a":12345678901234567,"b":true,"c":null,"d":1.50}}`},
-		"the merchant's own ext is laid over, deep":          {spec: `{"ext":{"a":{"x":1,"y":2},"b":[1]}}`, own: `{"a":{"y":3},"b":[2],"c":"{{appid}}"}`, want: `{"ext":{"a":{"x":1,"y":3},"b":[2],"c":"{{appid}}"}}`},
+		"an empty object stays empty":                          {spec: `{}`, want: `{}`},
+		"placeholders work inside longer strings":              {spec: `{"ext":{"u":"https://a.com/{{biz_id}}/{{ label }}"}}`, want: `{"ext":{"u":"https://a.com/b-1/vip"}}`},
+		"values are escaped and not expanded again":            {spec: `{"ext":{"n":"{{nick_name}}"}}`, want: `{"ext":{"n":"Tom \"T\" {{appid}}"}}`},
+		"numbers, booleans and null keep their type":           {spec: `{"ext":{"a":12345678901234567,"b":true,"c":null,"d":1.50}}`, want: `{"ext":{"a":12345678901234567,"b":true,"c":null,"d":1.50}}`},
+		"the merchant's own ext is laid over, deep":            {spec: `{"ext":{"a":{"x":1,"y":2},"b":[1]}}`, own: `{"a":{"y":3},"b":[2],"c":"{{appid}}"}`, want: `{"ext":{"a":{"x":1,"y":3},"b":[2],"c":"{{appid}}"}}`},
 		"the merchant's own ext makes ext where there is none": {spec: `{"extAppid":"{{appid}}"}`, own: `{"k":1}`, want: `{"ext":{"k":1},"extAppid":"wx1"}`},
-		"angle brackets and Chinese are not escaped":         {spec: `{"ext":{"t":"<商家>&"}}`, want: `{"ext":{"t":"<商家>&"}}`},
-		"an unknown placeholder is named":                    {spec: `{"ext":{"t":"{{shop}}"}}`, wantErr: "{{shop}}"},
-		"an open placeholder is refused":                     {spec: `{"ext":{"t":"{{appid"}}`, wantErr: "not closed"},
-		"an array is refused":                                {spec: `[1]`, wantErr: "object"},
-		"something after the object is refused":              {spec: `{} {}`, wantErr: "follows"},
+		"angle brackets and Chinese are not escaped":           {spec: `{"ext":{"t":"<商家>&"}}`, want: `{"ext":{"t":"<商家>&"}}`},
+		"an unknown placeholder is named":                      {spec: `{"ext":{"t":"{{shop}}"}}`, wantErr: "{{shop}}"},
+		"an open placeholder is refused":                       {spec: `{"ext":{"t":"{{appid"}}`, wantErr: "not closed"},
+		"an array is refused":                                  {spec: `[1]`, wantErr: "object"},
+		"something after the object is refused":                {spec: `{} {}`, wantErr: "follows"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -10,9 +10,9 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
-// Failure is why a step did not get through, as stored: facts only. The operator's sentence is made when it is read,
+// StepError is why a step did not get through, as stored: facts only. The operator's sentence is made when it is read,
 // in the reader's language.
-type Failure struct {
+type StepError struct {
 	Code    string `json:"code"` // a blocker code or a kind of failure
 	Detail  string `json:"detail,omitempty"`
 	Op      string `json:"op,omitempty"` // WeChat's path
@@ -21,7 +21,7 @@ type Failure struct {
 	RID     string `json:"rid,omitempty"`
 }
 
-func (f *Failure) Error() string {
+func (f *StepError) Error() string {
 	if f.ErrCode != 0 {
 		return fmt.Sprintf("%s: wechat %s: errcode %d: %s (rid %s)", f.Code, f.Op, f.ErrCode, f.ErrMsg, f.RID)
 	}
@@ -29,24 +29,20 @@ func (f *Failure) Error() string {
 }
 
 // failureOf turns an error of a call into what is stored.
-func failureOf(err error) *Failure {
-	var own *Failure
-	if errors.As(err, &own) {
+func failureOf(err error) *StepError {
+	if own, ok := errors.AsType[*StepError](err); ok {
 		return own
 	}
-	var refusal *wechat.APIError
-	if errors.As(err, &refusal) {
-		return &Failure{Code: codeFor(refusal.Code), Op: refusal.Op, ErrCode: refusal.Code, ErrMsg: refusal.Msg, RID: refusal.RID}
+	if refusal, ok := errors.AsType[*wechat.APIError](err); ok {
+		return &StepError{Code: codeFor(refusal.Code), Op: refusal.Op, ErrCode: refusal.Code, ErrMsg: refusal.Msg, RID: refusal.RID}
 	}
-	var transport *wechat.TransportError
-	if errors.As(err, &transport) {
-		return &Failure{Code: "wechat_unavailable", Op: transport.Op, Detail: transport.Error()}
+	if transport, ok := errors.AsType[*wechat.TransportError](err); ok {
+		return &StepError{Code: "wechat_unavailable", Op: transport.Op, Detail: transport.Error()}
 	}
-	var told *fault.Error
-	if errors.As(err, &told) {
-		return &Failure{Code: string(told.Kind), Detail: told.Msg}
+	if told, ok := errors.AsType[*fault.Error](err); ok {
+		return &StepError{Code: string(told.Kind), Detail: told.Msg}
 	}
-	return &Failure{Code: "internal", Detail: err.Error()}
+	return &StepError{Code: "internal", Detail: err.Error()}
 }
 
 // codeFor gives errcodes that are known blockers the blocker's name (contract §10).
@@ -94,15 +90,13 @@ func judge(err error, write bool) verdict {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return again
 	}
-	var told *fault.Error
-	if errors.As(err, &told) {
+	if told, ok := errors.AsType[*fault.Error](err); ok {
 		if told.Kind == fault.Unauthorized || told.Kind == fault.NotFound {
 			return block
 		}
 		return again
 	}
-	var own *Failure
-	if errors.As(err, &own) {
+	if _, ok := errors.AsType[*StepError](err); ok {
 		return block
 	}
 	var refusal *wechat.APIError

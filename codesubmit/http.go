@@ -103,7 +103,8 @@ func (s *Service) routeRollouts(api huma.API) {
 	huma.Register(api, adminauth.Op(http.MethodGet, "/rollouts", "list-rollouts", "List rollouts, newest first", adminauth.Viewer, tagRollouts),
 		func(ctx context.Context, in *listRolloutsInput) (*struct {
 			Body httpserver.Page[RolloutView]
-		}, error) {
+		}, error,
+		) {
 			f := RolloutFilter{State: in.State, Query: in.Query, Limit: in.Limit + 1}
 			if err := httpserver.DecodeCursor(in.Cursor, &f.After); err != nil {
 				return nil, err

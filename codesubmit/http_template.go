@@ -68,7 +68,8 @@ func (s *Service) routeTemplates(api huma.API) {
 	huma.Register(api, adminauth.Op(http.MethodGet, "/templates", "list-templates", "List the template library, newest first", adminauth.Viewer, tagTemplates),
 		func(ctx context.Context, _ *struct{}) (*struct {
 			Body httpserver.Page[TemplateView]
-		}, error) {
+		}, error,
+		) {
 			list, err := s.TemplateList(ctx)
 			if err != nil {
 				return nil, err

@@ -27,14 +27,14 @@ type work struct {
 
 // outcome is what a step came to.
 type outcome struct {
-	to      State     // not empty: go on to this state
-	wait    time.Time // else: stay, look again then
-	err     error     // with a stay: what went wrong (an attempt is counted unless waiting)
-	waiting bool      // with err: a wait, not a failure
-	failure *Failure  // with an end: why
-	skipped bool      // the step had nothing to do
-	keep    bool      // outcome of a sent call is still unknown
-	detail  string    // a fact for the timeline
+	to      State      // not empty: go on to this state
+	wait    time.Time  // else: stay, look again then
+	err     error      // with a stay: what went wrong (an attempt is counted unless waiting)
+	waiting bool       // with err: a wait, not a failure
+	failure *StepError // with an end: why
+	skipped bool       // the step had nothing to do
+	keep    bool       // outcome of a sent call is still unknown
+	detail  string     // a fact for the timeline
 	apply   func(ctx context.Context, tx pgx.Tx) error
 }
 
@@ -45,7 +45,7 @@ func skipTo(to State, detail string) outcome { return outcome{to: to, skipped: t
 func waitUntil(t time.Time, detail string) outcome { return outcome{wait: t, detail: detail} }
 
 func blocked(code, detail string) outcome {
-	return outcome{to: Blocked, failure: &Failure{Code: code, Detail: detail}}
+	return outcome{to: Blocked, failure: &StepError{Code: code, Detail: detail}}
 }
 
 // handler does one state's work.
@@ -163,7 +163,7 @@ func parked(w *work) bool {
 // wished turns an operator's wish into an outcome once no call is under way.
 func (s *Service) wished(w *work) *outcome {
 	if w.sentAt == nil && (w.wish == wishCancel || w.wish == wishCancelWithdraw && w.State != Auditing) {
-		return &outcome{to: Canceled, failure: &Failure{Code: "canceled"}}
+		return &outcome{to: Canceled, failure: &StepError{Code: "canceled"}}
 	}
 	return nil
 }
@@ -224,7 +224,7 @@ func (s *Service) takeTurn(ctx context.Context, w *work) outcome {
 	}
 	return outcome{to: Preflight, apply: func(ctx context.Context, tx pgx.Tx) error {
 		for _, o := range older {
-			f := &Failure{Code: "superseded", Detail: "by rollout " + strconv.FormatInt(w.RolloutID, 10)}
+			f := &StepError{Code: "superseded", Detail: "by rollout " + strconv.FormatInt(w.RolloutID, 10)}
 			if err := s.end(ctx, tx, o, Superseded, f); err != nil && !errors.Is(err, errMoved) {
 				return err
 			}
@@ -240,7 +240,7 @@ func (s *Service) merchant(ctx context.Context, appid string) (authorize.Target,
 		return authorize.Target{}, err
 	}
 	if len(targets) == 0 {
-		return authorize.Target{}, &Failure{Code: "unauthorized", Detail: "merchant is not on record"}
+		return authorize.Target{}, &StepError{Code: "unauthorized", Detail: "merchant is not on record"}
 	}
 	return targets[0], nil
 }

@@ -97,7 +97,7 @@ func (s *Service) record(ctx context.Context, w *work, out *outcome, jobID int64
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel() // what WeChat did must be written down, even when we are told to stop
 	if out.to != "" && !allowed(w.State, out.to) {
-		return time.Time{}, &Failure{Code: "internal", Detail: "no transition from " + string(w.State) + " to " + string(out.to)}
+		return time.Time{}, &StepError{Code: "internal", Detail: "no transition from " + string(w.State) + " to " + string(out.to)}
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if out.to != "" {
@@ -129,7 +129,7 @@ func (s *Service) recordMove(ctx context.Context, tx pgx.Tx, w *work, out *outco
 }
 
 // move changes the state if it is still what it was read as.
-func (s *Service) move(ctx context.Context, tx pgx.Tx, sub *Submission, to State, failure *Failure) error {
+func (s *Service) move(ctx context.Context, tx pgx.Tx, sub *Submission, to State, failure *StepError) error {
 	const q = `UPDATE submission SET state = $3::text, sent_at = NULL, attempts = 0, error = $4, sleeper = 0, updated_at = $5::timestamptz,
 			wait_until = CASE WHEN $6::boolean THEN NULL ELSE $5::timestamptz END,
 			finished_at = CASE WHEN $6::boolean THEN $5::timestamptz END,
@@ -155,7 +155,7 @@ func (s *Service) move(ctx context.Context, tx pgx.Tx, sub *Submission, to State
 }
 
 // end ends a submission from outside its own job; the caller holds its rollout's row.
-func (s *Service) end(ctx context.Context, tx pgx.Tx, sub *Submission, to State, failure *Failure) error {
+func (s *Service) end(ctx context.Context, tx pgx.Tx, sub *Submission, to State, failure *StepError) error {
 	if !allowed(sub.State, to) {
 		return errMoved
 	}
@@ -210,7 +210,7 @@ func (s *Service) finishStep(ctx context.Context, tx pgx.Tx, w *work, out *outco
 		state = StepSkipped
 	}
 	if f == nil {
-		f = &Failure{}
+		f = &StepError{}
 	}
 	detail := out.detail
 	if detail == "" {
@@ -234,7 +234,7 @@ func (s *Service) finishStep(ctx context.Context, tx pgx.Tx, w *work, out *outco
 
 // recordStay keeps the state and says when to look again.
 func (s *Service) recordStay(ctx context.Context, tx pgx.Tx, w *work, out *outcome, jobID int64) error {
-	var failure *Failure
+	var failure *StepError
 	failed := 0
 	if out.err != nil {
 		failure = failureOf(out.err)
@@ -255,7 +255,7 @@ func (s *Service) recordStay(ctx context.Context, tx pgx.Tx, w *work, out *outco
 	if failure != nil || out.detail != "" {
 		f := failure
 		if f == nil {
-			f = &Failure{}
+			f = &StepError{}
 		}
 		detail := out.detail
 		if detail == "" {

@@ -211,7 +211,7 @@ func (s *Service) steps(ctx context.Context, id int64) ([]Step, error) {
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Step, error) {
 		var st Step
-		var f Failure
+		var f StepError
 		err := row.Scan(&st.Name, &st.State, &st.StartedAt, &st.FinishedAt, &st.Attempts, &f.Op, &f.ErrCode, &f.ErrMsg, &f.RID, &f.Code, &st.Detail)
 		if f.ErrCode != 0 || f.Code != "" {
 			f.Detail = st.Detail

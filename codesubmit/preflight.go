@@ -26,7 +26,7 @@ type Blocker struct {
 
 // PreflightResult says which targets could start now.
 type PreflightResult struct {
-	Ready   []string           `json:"ready"`
+	Ready   []string            `json:"ready"`
 	Blocked []BlockedAuthorizer `json:"blocked"`
 }
 
@@ -58,8 +58,8 @@ func (s *Service) runPreflight(ctx context.Context, w *work) outcome {
 	if len(found) == 0 {
 		return advance(Domains)
 	}
-	waitable := func(f *Failure) bool { return f.Code == "audit_running" || f.Code == "quota_exhausted" }
-	if i := slices.IndexFunc(found, func(f *Failure) bool { return !waitable(f) }); i >= 0 {
+	waitable := func(f *StepError) bool { return f.Code == "audit_running" || f.Code == "quota_exhausted" }
+	if i := slices.IndexFunc(found, func(f *StepError) bool { return !waitable(f) }); i >= 0 {
 		details := make([]string, 0, len(found))
 		for _, f := range found {
 			details = append(details, f.Code+": "+f.Detail)
@@ -120,13 +120,13 @@ func (s *Service) PreflightRollout(ctx context.Context, spec *Spec, lang string)
 // inspect asks what stands in one merchant's way. It only reads. The error is for what could not be found out.
 func (s *Service) inspect(
 	ctx context.Context, m authorize.Target, spec *Spec, api *wechat.Authorizer, facts *shared, marker string,
-) ([]*Failure, error) {
+) ([]*StepError, error) {
 	if own := inspectRecord(m, spec); len(own) > 0 {
 		return own, nil // without authorization or permission every further call would only say so again
 	}
-	var found []*Failure
+	var found []*StepError
 	add := func(code, format string, args ...any) {
-		found = append(found, &Failure{Code: code, Detail: fmt.Sprintf(format, args...)})
+		found = append(found, &StepError{Code: code, Detail: fmt.Sprintf(format, args...)})
 	}
 
 	icp, err := api.ICPEntranceInfo(ctx)
@@ -179,8 +179,8 @@ func (s *Service) inspect(
 }
 
 // inspectRecord is what our own record of the merchant already tells.
-func inspectRecord(m authorize.Target, spec *Spec) []*Failure {
-	one := func(code, detail string) []*Failure { return []*Failure{{Code: code, Detail: detail}} }
+func inspectRecord(m authorize.Target, spec *Spec) []*StepError {
+	one := func(code, detail string) []*StepError { return []*StepError{{Code: code, Detail: detail}} }
 	switch {
 	case m.Status != "authorized":
 		return one("unauthorized", "authorization withdrawn")
@@ -189,12 +189,12 @@ func inspectRecord(m authorize.Target, spec *Spec) []*Failure {
 	case !slices.Contains(m.FuncScopes, developmentScope):
 		return one("scope_missing", "permission set 18 is not granted")
 	}
-	var found []*Failure
+	var found []*StepError
 	if m.NickName == "" || m.HeadImg == "" || m.Signature == "" {
-		found = append(found, &Failure{Code: "not_initialised", Detail: "name, avatar or introduction is empty"})
+		found = append(found, &StepError{Code: "not_initialised", Detail: "name, avatar or introduction is empty"})
 	}
 	if _, err := renderExtJSON(spec.ExtJSON, m); err != nil {
-		found = append(found, &Failure{Code: "ext_json_invalid", Detail: err.Error()})
+		found = append(found, &StepError{Code: "ext_json_invalid", Detail: err.Error()})
 	}
 	return found
 }

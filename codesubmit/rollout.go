@@ -156,7 +156,7 @@ func (s *Service) CancelRollout(ctx context.Context, id int64, withdraw bool) (*
 
 // RetryFailed sends every failed, blocked, rejected or withdrawn submission of a rollout on again.
 func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, error) {
-	return s.changeRollout(ctx, id, func(tx pgx.Tx, r *Rollout) error {
+	return s.changeRollout(ctx, id, func(tx pgx.Tx, _ *Rollout) error {
 		subs, err := submissionsInStates(ctx, tx, id, []State{Failed, Blocked, Rejected})
 		if err != nil {
 			return err
@@ -202,7 +202,7 @@ func (s *Service) AuthorizerWithdrawn(ctx context.Context, tx pgx.Tx, appid stri
 		return err
 	}
 	for _, sub := range open {
-		if err := s.end(ctx, tx, sub, Canceled, &Failure{Code: "unauthorized", Detail: "the merchant withdrew its authorization"}); err != nil {
+		if err := s.end(ctx, tx, sub, Canceled, &StepError{Code: "unauthorized", Detail: "the merchant withdrew its authorization"}); err != nil {
 			return err
 		}
 	}
@@ -275,7 +275,7 @@ const (
 // cancelInTx ends a submission now, or as soon as the outcome of a call under way is known.
 func (s *Service) cancelInTx(ctx context.Context, tx pgx.Tx, sub *Submission, withdraw bool) error {
 	if sub.sentAt == nil && (sub.State != Auditing || !withdraw) {
-		return s.end(ctx, tx, sub, Canceled, &Failure{Code: "canceled"})
+		return s.end(ctx, tx, sub, Canceled, &StepError{Code: "canceled"})
 	}
 	wish := wishCancel
 	if withdraw {

@@ -22,9 +22,9 @@ type Spec struct {
 	ExtJSON     json.RawMessage `json:"ext_json,omitempty" doc:"An object; strings may use {{appid}} {{biz_id}} {{nick_name}} {{label}}."`
 	Domains     *DomainSpec     `json:"domains,omitempty" doc:"Absent: domains stay as they are."`
 	Privacy     *PrivacySpec    `json:"privacy,omitempty" doc:"Absent: the privacy guideline stays as it is."`
-	Audit       AuditSpec       `json:"audit,omitempty"`
-	Release     ReleaseSpec     `json:"release,omitempty"`
-	Strategy    StrategySpec    `json:"strategy,omitempty"`
+	Audit       AuditSpec       `json:"audit,omitzero"`
+	Release     ReleaseSpec     `json:"release,omitzero"`
+	Strategy    StrategySpec    `json:"strategy,omitzero"`
 	StartAt     *time.Time      `json:"start_at,omitempty"`
 }
 
@@ -161,8 +161,13 @@ func (d *DomainSpec) check(add func(location, message string, value any)) {
 		name, scheme string
 		names        []string
 	}{
-		{"request", "https://", d.Request}, {"ws_request", "wss://", d.WSRequest}, {"upload", "https://", d.Upload},
-		{"download", "https://", d.Download}, {"udp", "udp://", d.UDP}, {"tcp", "tcp://", d.TCP}, {"webview", "https://", d.Webview},
+		{"request", "https://", d.Request},
+		{"ws_request", "wss://", d.WSRequest},
+		{"upload", "https://", d.Upload},
+		{"download", "https://", d.Download},
+		{"udp", "udp://", d.UDP},
+		{"tcp", "tcp://", d.TCP},
+		{"webview", "https://", d.Webview},
 	} {
 		if len(list.names) > 200 {
 			add("body.domains."+list.name, "WeChat takes at most 200 domains of a kind.", nil)

@@ -1,5 +1,7 @@
 package codesubmit
 
+import "slices"
+
 // State is where one merchant's submission stands (contract §8).
 type State string
 
@@ -45,12 +47,7 @@ func States() []State {
 
 // Ended reports whether nothing more happens by itself.
 func (s State) Ended() bool {
-	for _, e := range ends() {
-		if s == e {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(ends(), s)
 }
 
 // Retryable reports whether an operator may send the submission on again (contract §10).

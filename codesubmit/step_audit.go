@@ -25,14 +25,14 @@ func (s *Service) readAudit(ctx context.Context, w *work) outcome {
 	}
 	switch status.State {
 	case wechat.AuditApproved:
-		return outcome{to: Approved, apply: s.auditIs(w, wechat.AuditApproved, "")}
+		return outcome{to: Approved, apply: s.auditIs(w, wechat.AuditApproved)}
 	case wechat.AuditRejected:
 		return outcome{
-			to: Rejected, failure: &Failure{Code: "rejected", Detail: status.Reason},
+			to: Rejected, failure: &StepError{Code: "rejected", Detail: status.Reason},
 			apply: func(ctx context.Context, tx pgx.Tx) error { return s.storeRejection(ctx, tx, w, status) },
 		}
 	case wechat.AuditWithdrawn:
-		return outcome{to: Withdrawn, failure: &Failure{Code: "withdrawn"}, apply: s.auditIs(w, wechat.AuditWithdrawn, "")}
+		return outcome{to: Withdrawn, failure: &StepError{Code: "withdrawn"}, apply: s.auditIs(w, wechat.AuditWithdrawn)}
 	default: // running or delayed
 		return outcome{
 			wait: s.cfg.Now().Add(s.cfg.AuditPoll), detail: status.Reason,
@@ -69,14 +69,14 @@ func (s *Service) withdraw(ctx context.Context, w *work) *outcome {
 		return &out
 	}
 	if w.wish == wishCancelWithdraw {
-		return &outcome{to: Canceled, failure: &Failure{Code: "canceled"}, apply: s.auditIs(w, wechat.AuditWithdrawn, "")}
+		return &outcome{to: Canceled, failure: &StepError{Code: "canceled"}, apply: s.auditIs(w, wechat.AuditWithdrawn)}
 	}
-	return &outcome{to: Withdrawn, failure: &Failure{Code: "withdrawn"}, apply: s.auditIs(w, wechat.AuditWithdrawn, "")}
+	return &outcome{to: Withdrawn, failure: &StepError{Code: "withdrawn"}, apply: s.auditIs(w, wechat.AuditWithdrawn)}
 }
 
-func (s *Service) auditIs(w *work, status wechat.AuditState, reason string) func(ctx context.Context, tx pgx.Tx) error {
+func (s *Service) auditIs(w *work, status wechat.AuditState) func(ctx context.Context, tx pgx.Tx) error {
 	return func(ctx context.Context, tx pgx.Tx) error {
-		return s.setAuditEnd(ctx, tx, w.ID, w.AuditID, status, reason)
+		return s.setAuditEnd(ctx, tx, w.ID, w.AuditID, status, "")
 	}
 }
 

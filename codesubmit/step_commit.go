@@ -23,7 +23,7 @@ func (s *Service) commit(ctx context.Context, w *work) outcome {
 			return outcome{to: Detecting, detail: "found as trial version after an answer was lost"}
 		}
 		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
-			return outcome{wait: rest, keep: true, waiting: true, err: &Failure{Code: "wechat_unavailable", Detail: "outcome unknown, reading back"}}
+			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: "outcome unknown, reading back"}}
 		}
 	}
 	m, err := s.merchant(ctx, w.AppID)
@@ -75,7 +75,7 @@ func (s *Service) awaitSubmit(ctx context.Context, w *work) outcome {
 		return s.failed(w, err, false)
 	}
 	if version.Exp == nil || !strings.Contains(version.Exp.Desc, w.marker) {
-		return outcome{to: Blocked, failure: &Failure{Code: "trial_replaced", Detail: "the trial version is not ours"}, apply: s.resumeAt(w, Committing)}
+		return outcome{to: Blocked, failure: &StepError{Code: "trial_replaced", Detail: "the trial version is not ours"}, apply: s.resumeAt(w, Committing)}
 	}
 	return waitUntil(s.cfg.Now().Add(s.cfg.AuditPoll), "")
 }

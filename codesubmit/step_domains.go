@@ -51,9 +51,9 @@ func (s *Service) setServerDomains(ctx context.Context, w *work) (changed bool, 
 			return false, err
 		}
 		if len(missing) > 0 {
-			return false, &Failure{Code: "domain_not_on_platform", Detail: strings.Join(missing, ", ")}
+			return false, &StepError{Code: "domain_not_on_platform", Detail: strings.Join(missing, ", ")}
 		}
-		return false, &Failure{Code: "domain_refused", Detail: strings.Join(gaps, ", ")}
+		return false, &StepError{Code: "domain_refused", Detail: strings.Join(gaps, ", ")}
 	}
 	return true, nil
 }
@@ -80,7 +80,7 @@ func (s *Service) setWebviewDomains(ctx context.Context, w *work) (changed bool,
 		}
 	}
 	if gaps := without(wanted, result); len(gaps) > 0 {
-		return false, &Failure{Code: "domain_refused", Detail: strings.Join(gaps, ", ")}
+		return false, &StepError{Code: "domain_refused", Detail: strings.Join(gaps, ", ")}
 	}
 	return true, nil
 }
@@ -89,8 +89,12 @@ func (s *Service) setWebviewDomains(ctx context.Context, w *work) (changed bool,
 func domainGaps(wanted, got wechat.Domains, exact bool) []string {
 	var gaps []string
 	for _, pair := range [][2][]string{
-		{wanted.Request, got.Request}, {wanted.WSRequest, got.WSRequest}, {wanted.Upload, got.Upload},
-		{wanted.Download, got.Download}, {wanted.UDP, got.UDP}, {wanted.TCP, got.TCP},
+		{wanted.Request, got.Request},
+		{wanted.WSRequest, got.WSRequest},
+		{wanted.Upload, got.Upload},
+		{wanted.Download, got.Download},
+		{wanted.UDP, got.UDP},
+		{wanted.TCP, got.TCP},
 	} {
 		gaps = append(gaps, without(pair[0], pair[1])...)
 		if exact {

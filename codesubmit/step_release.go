@@ -58,9 +58,9 @@ func (s *Service) stillApproved(ctx context.Context, w *work) *outcome {
 		return nil
 	}
 	if latest.AuditID == w.AuditID && latest.State == wechat.AuditWithdrawn {
-		return &outcome{to: Blocked, failure: &Failure{Code: "audit_changed", Detail: "the approved version was withdrawn"}, apply: s.resumeAt(w, Submitting)}
+		return &outcome{to: Blocked, failure: &StepError{Code: "audit_changed", Detail: "the approved version was withdrawn"}, apply: s.resumeAt(w, Submitting)}
 	}
-	return &outcome{to: Blocked, failure: &Failure{Code: "audit_changed", Detail: "WeChat's latest audit is " + latest.UserVersion + ", not ours"}, apply: s.resumeAt(w, Submitting)}
+	return &outcome{to: Blocked, failure: &StepError{Code: "audit_changed", Detail: "WeChat's latest audit is " + latest.UserVersion + ", not ours"}, apply: s.resumeAt(w, Submitting)}
 }
 
 // release publishes the approved version, once, and looks that it is live. A lost answer is read from release_info.
@@ -76,7 +76,7 @@ func (s *Service) release(ctx context.Context, w *work) outcome {
 	}
 	if w.sentAt != nil {
 		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
-			return outcome{wait: minTime(rest, s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true, err: &Failure{Code: "wechat_unavailable", Detail: "release sent, live version is not ours yet"}}
+			return outcome{wait: minTime(rest, s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: "release sent, live version is not ours yet"}}
 		}
 		if w.Attempts >= releaseChecks {
 			return blocked("release_not_visible", "the live version is not ours")
@@ -90,7 +90,7 @@ func (s *Service) release(ctx context.Context, w *work) outcome {
 		return s.failed(w, err, true)
 	}
 	if version, err = w.api.VersionInfo(ctx); err != nil || !isLive(version, w) {
-		return outcome{wait: s.cfg.Now().Add(s.cfg.RetryBase), keep: true, err: &Failure{Code: "release_not_visible", Detail: "accepted, not live yet"}}
+		return outcome{wait: s.cfg.Now().Add(s.cfg.RetryBase), keep: true, err: &StepError{Code: "release_not_visible", Detail: "accepted, not live yet"}}
 	}
 	return s.verified(ctx, w)
 }

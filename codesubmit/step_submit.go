@@ -21,13 +21,13 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 	case s.isOurAudit(w, latest) && latest.AuditID != w.endedAuditID:
 		return s.submitted(w, latest.AuditID, "found in audit after an answer was lost")
 	case underAudit(latest.State):
-		return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, keep: w.sentAt != nil, err: &Failure{
+		return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, keep: w.sentAt != nil, err: &StepError{
 			Code: "audit_running", Detail: fmt.Sprintf("audit %d of version %s is under way", latest.AuditID, latest.UserVersion),
 		}}
 	}
 	if w.sentAt != nil {
 		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
-			return outcome{wait: rest, keep: true, waiting: true, err: &Failure{Code: "wechat_unavailable", Detail: "outcome unknown, reading back"}}
+			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: "outcome unknown, reading back"}}
 		}
 	}
 	var auditID int64

@@ -16,7 +16,7 @@ type Submission struct {
 	AuditStatus *int
 	Reason      string
 	WaitUntil   *time.Time
-	Failure     *Failure
+	Failure     *StepError
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	FinishedAt  *time.Time
@@ -49,7 +49,7 @@ type Step struct {
 	FinishedAt *time.Time
 	// Attempts counts tries that came to something; looking again while waiting is none.
 	Attempts int
-	Failure  *Failure
+	Failure  *StepError
 	Detail   string
 }
 

@@ -223,7 +223,8 @@ type messagesInput struct {
 	Q        string    `query:"q" maxLength:"200" doc:"Text in the body, secrets left out."`
 }
 
-type messageItem struct {
+// MessageItem is a message in lists.
+type MessageItem struct {
 	ID         string         `json:"id"`
 	Channel    string         `json:"channel" enum:"component,biz"`
 	AppID      string         `json:"appid"`
@@ -248,12 +249,12 @@ type deliveryItem struct {
 }
 
 type messageBody struct {
-	messageItem
+	MessageItem
 	Body string `json:"body" doc:"Decrypted. Viewers see *** where a secret is."`
 }
 
-func itemOf(m Message) messageItem {
-	item := messageItem{
+func itemOf(m Message) MessageItem {
+	item := MessageItem{
 		ID: formatID(m.ID), Channel: m.Channel, AppID: m.AppID, InfoType: m.InfoType, MsgType: m.MsgType, Event: m.Event,
 		FromUser: m.FromUser, ToUser: m.ToUser, MsgID: m.MsgID, ReceivedAt: m.ReceivedAt.UTC(),
 		Deliveries: []deliveryItem{}, State: m.State, Error: m.Error,
@@ -264,7 +265,7 @@ func itemOf(m Message) messageItem {
 	return item
 }
 
-func (s *Service) getMessages(ctx context.Context, in *messagesInput) (*body[httpserver.Page[messageItem]], error) {
+func (s *Service) getMessages(ctx context.Context, in *messagesInput) (*body[httpserver.Page[MessageItem]], error) {
 	f := MessageFilter{
 		Channel: in.Channel, AppID: in.AppID, InfoType: in.InfoType, MsgType: in.MsgType, Event: in.Event, State: in.State,
 		Since: in.Since, Until: in.Until, Text: in.Q, Limit: in.Limit + 1,
@@ -276,7 +277,7 @@ func (s *Service) getMessages(ctx context.Context, in *messagesInput) (*body[htt
 	if err != nil {
 		return nil, err
 	}
-	page := httpserver.Page[messageItem]{Items: []messageItem{}}
+	page := httpserver.Page[MessageItem]{Items: []MessageItem{}}
 	if len(messages) > in.Limit {
 		messages = messages[:in.Limit]
 		page.NextCursor = httpserver.EncodeCursor(messages[in.Limit-1].ID)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -95,8 +96,8 @@ func (a *app) onStop(fn func(ctx context.Context)) { a.stops = append(a.stops, f
 func (a *app) stop(ctx context.Context, cause error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.shutdownTimeout)
 	defer cancel()
-	for i := len(a.stops) - 1; i >= 0; i-- {
-		a.stops[i](ctx)
+	for _, v := range slices.Backward(a.stops) {
+		v(ctx)
 	}
 	if cause == nil {
 		a.log.InfoContext(ctx, "stopped")
@@ -123,8 +124,7 @@ func (a *app) listen(ctx context.Context) error {
 
 // plain takes the system's own words out of a network error.
 func plain(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err
 	}
 	return err
@@ -271,8 +271,11 @@ func (a *app) start(ctx context.Context) {
 func (a *app) prepare(ctx context.Context) error {
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := a.prepareOnce(ctx)
-		if err == nil || ctx.Err() != nil {
+		if err == nil {
 			return nil
+		}
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // told to stop: no failure
 		}
 		if !postgres.IsUnavailable(err) {
 			return err
@@ -326,14 +329,14 @@ func (a *app) checkKey(ctx context.Context) error {
 // welcome says where to go; the first password is printed here and nowhere else.
 func (a *app) welcome(generated string, created bool) {
 	page := a.cfg.publicURL.JoinPath("/admin/").String()
-	fmt.Fprintf(a.errOut, "\n  wxsteward is ready: %s\n", page)
+	_, _ = fmt.Fprintf(a.errOut, "\n  wxsteward is ready: %s\n", page)
 	switch {
 	case generated != "":
-		fmt.Fprintf(a.errOut, "  user %s, first password %s (shown once; change it after signing in)\n\n", a.cfg.adminUser, generated)
+		_, _ = fmt.Fprintf(a.errOut, "  user %s, first password %s (shown once; change it after signing in)\n\n", a.cfg.adminUser, generated)
 	case created:
-		fmt.Fprintf(a.errOut, "  user %s, password as in ADMIN_PASSWORD\n\n", a.cfg.adminUser)
+		_, _ = fmt.Fprintf(a.errOut, "  user %s, password as in ADMIN_PASSWORD\n\n", a.cfg.adminUser)
 	default:
-		fmt.Fprintf(a.errOut, "  sign in as before; forgotten? set a new password with: wxsteward passwd %s\n\n", a.cfg.adminUser)
+		_, _ = fmt.Fprintf(a.errOut, "  sign in as before; forgotten? set a new password with: wxsteward passwd %s\n\n", a.cfg.adminUser)
 	}
 }
 

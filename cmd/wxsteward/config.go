@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -154,7 +155,9 @@ func (r *reader) aesKey(name string) sealed.Secret {
 	return sealed.New(v)
 }
 
-func isAlnum(c rune) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+func isAlnum(c rune) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
 
 // word is one of allowed; the first is the default.
 func (r *reader) word(name string, allowed ...string) string {
@@ -162,13 +165,11 @@ func (r *reader) word(name string, allowed ...string) string {
 	if v == "" {
 		return allowed[0]
 	}
-	for _, a := range allowed {
-		if v == a {
-			return v
-		}
+	if slices.Contains(allowed, v) {
+		return v
 	}
-	last := allowed[len(allowed)-1]
-	r.fail(name, fmt.Sprintf("is %q, but must be %s, e.g. %s=%s", v, strings.Trim(strings.Join(allowed, " or "), " or "), name, last))
+	words := slices.DeleteFunc(slices.Clone(allowed), func(a string) bool { return a == "" })
+	r.fail(name, fmt.Sprintf("is %q, but must be %s, e.g. %s=%s", v, strings.Join(words, " or "), name, words[0]))
 	return allowed[0]
 }
 

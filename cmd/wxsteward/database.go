@@ -124,7 +124,7 @@ func migrate(ctx context.Context, args []string, env environment, io streams) er
 			if !m.AppliedAt.IsZero() {
 				when = m.AppliedAt.UTC().Format("2006-01-02 15:04:05Z")
 			}
-			fmt.Fprintf(io.out, "%-20s  %-9s  %5d  %s\n", when, m.Source, m.Version, m.Name)
+			_, _ = fmt.Fprintf(io.out, "%-20s  %-9s  %5d  %s\n", when, m.Source, m.Version, m.Name)
 		}
 		return nil
 	})
@@ -154,7 +154,7 @@ func passwd(ctx context.Context, args []string, env environment, io streams) err
 		if err := auth.SetPassword(ctx, args[0], password); err != nil {
 			return err
 		}
-		fmt.Fprintln(io.err, "The password of "+args[0]+" is changed; running sessions have ended.")
+		_, _ = fmt.Fprintln(io.err, "The password of "+args[0]+" is changed; running sessions have ended.")
 		return nil
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -41,7 +42,9 @@ func (k *killer) wrap(next http.Handler) http.Handler {
 			next.ServeHTTP(httptest.NewRecorder(), r)
 		}
 		_ = victim.cmd.Process.Kill() // SIGKILL
-		<-victim.done
+		if err := <-victim.done; err == nil {
+			panic("a killed program cannot end well")
+		}
 		close(k.fired)
 		panic(http.ErrAbortHandler) // nobody is there to hear an answer
 	})
@@ -117,7 +120,7 @@ func killAt(t *testing.T, path string, after bool) {
 			return err
 		}
 		if !c.Ticket.Present {
-			return fmt.Errorf("no ticket")
+			return errors.New("no ticket")
 		}
 		return nil
 	})
@@ -168,7 +171,7 @@ func killAt(t *testing.T, path string, after bool) {
 			if _, err := o.try(t.Context(), http.MethodPost, "/templates", map[string]any{"draft_id": 0}, new([]byte)); err != nil {
 				return err
 			}
-			return fmt.Errorf("added, look again")
+			return errors.New("added, look again")
 		}
 		return nil
 	})
@@ -182,7 +185,7 @@ func killAt(t *testing.T, path string, after bool) {
 		}
 		_, err := o.try(t.Context(), http.MethodPost, "/rollouts", rolloutBody(templates.Items[0].TemplateID, appid), new([]byte))
 		if err == nil {
-			err = fmt.Errorf("created, look again")
+			err = errors.New("created, look again")
 		}
 		return err
 	})

@@ -53,17 +53,17 @@ func run(ctx context.Context, args []string, env environment, io streams) error 
 	case "migrate":
 		return migrate(ctx, args, env, io)
 	case "genkey":
-		fmt.Fprintln(io.out, sealed.GenerateKey())
+		_, _ = fmt.Fprintln(io.out, sealed.GenerateKey())
 		return nil
 	case "passwd":
 		return passwd(ctx, args, env, io)
 	case "version", "--version", "-v":
-		fmt.Fprintln(io.out, versionLine())
+		_, _ = fmt.Fprintln(io.out, versionLine())
 		return nil
 	case "openapi":
 		return writeOpenAPI(io.out)
 	case "help", "--help", "-h":
-		fmt.Fprint(io.out, usage)
+		_, _ = fmt.Fprint(io.out, usage)
 		return nil
 	case "rekey":
 		return errors.New("rekey is not available in this version yet")
@@ -115,9 +115,9 @@ func buildVersion() (string, string) {
 func readPassword(user string, io streams) (string, error) {
 	if f, ok := io.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		ask := func(prompt string) (string, error) {
-			fmt.Fprint(io.err, prompt)
+			_, _ = fmt.Fprint(io.err, prompt)
 			text, err := term.ReadPassword(int(f.Fd()))
-			fmt.Fprintln(io.err)
+			_, _ = fmt.Fprintln(io.err)
 			return string(text), err
 		}
 		first, err := ask("New password for " + user + ": ")

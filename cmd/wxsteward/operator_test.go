@@ -10,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,11 +33,11 @@ type operator struct {
 	seen bytes.Buffer // bodies of error answers
 }
 
-func newOperator(t testing.TB, base string) *operator {
-	t.Helper()
+func newOperator(tb testing.TB, base string) *operator {
+	tb.Helper()
 	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-	return &operator{t: t, base: base, client: &http.Client{Jar: jar, Timeout: 30 * time.Second}}
+	require.NoError(tb, err)
+	return &operator{t: tb, base: base, client: &http.Client{Jar: jar, Timeout: 30 * time.Second}}
 }
 
 // try makes one call of the API; the error is for a program that is away.
@@ -110,8 +111,8 @@ func (o *operator) signIn() {
 }
 
 // eventually asks until ok, at most a minute; a program that is away is asked again.
-func eventually(t testing.TB, what string, ok func() (bool, string)) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() (bool, string)) {
+	tb.Helper()
 	deadline := time.Now().Add(time.Minute)
 	last := ""
 	for time.Now().Before(deadline) {
@@ -120,12 +121,12 @@ func eventually(t testing.TB, what string, ok func() (bool, string)) {
 			return
 		}
 		select {
-		case <-t.Context().Done():
-			t.Fatalf("%s: test ended; last seen: %s", what, last)
+		case <-tb.Context().Done():
+			tb.Fatalf("%s: test ended; last seen: %s", what, last)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	t.Fatalf("%s did not happen; last seen: %s", what, last)
+	tb.Fatalf("%s did not happen; last seen: %s", what, last)
 }
 
 type linkAnswer struct {
@@ -168,10 +169,8 @@ func (o *operator) waitSubmission(appid string, states ...string) submissionAnsw
 		if _, err := o.try(o.t.Context(), http.MethodGet, "/submissions/"+list.Items[0].ID, nil, &found); err != nil {
 			return false, err.Error()
 		}
-		for _, s := range states {
-			if found.State == s {
-				return true, ""
-			}
+		if slices.Contains(states, found.State) {
+			return true, ""
 		}
 		return false, fmt.Sprintf("%s %+v", found.State, found.Error)
 	})
@@ -184,14 +183,14 @@ type merchantBrowser struct {
 	client *http.Client
 }
 
-func newMerchantBrowser(t testing.TB) *merchantBrowser {
-	t.Helper()
+func newMerchantBrowser(tb testing.TB) *merchantBrowser {
+	tb.Helper()
 	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-	return &merchantBrowser{t: t, client: &http.Client{Jar: jar, Timeout: 30 * time.Second}}
+	require.NoError(tb, err)
+	return &merchantBrowser{t: tb, client: &http.Client{Jar: jar, Timeout: 30 * time.Second}}
 }
 
-func (b *merchantBrowser) get(address, referer string) (string, *http.Response, error) {
+func (b *merchantBrowser) get(address, referer string) (visit, error) {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, address, nil)
 	require.NoError(b.t, err)
@@ -201,45 +200,49 @@ func (b *merchantBrowser) get(address, referer string) (string, *http.Response, 
 	return b.do(req)
 }
 
-func (b *merchantBrowser) do(req *http.Request) (string, *http.Response, error) {
+// visit is a page as it was reached, after redirects.
+type visit struct {
+	text   string
+	status int
+	at     *url.URL
+}
+
+func (b *merchantBrowser) do(req *http.Request) (visit, error) {
 	resp, err := b.client.Do(req)
 	if err != nil {
-		return "", nil, err
+		return visit{}, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // read to its end
 	text, err := io.ReadAll(resp.Body)
-	return string(text), resp, err
+	return visit{string(text), resp.StatusCode, resp.Request.URL}, err
 }
 
 // consent opens a link, follows it to WeChat, says yes as appid and ends on our result page, whose text it returns.
 // It gives up with an error when the program or WeChat is away.
 func (b *merchantBrowser) consent(linkURL, appid string) (string, error) {
-	text, resp, err := b.get(linkURL, "")
+	page, err := b.get(linkURL, "")
 	if err != nil {
 		return "", err
 	}
-	if resp.StatusCode != http.StatusOK {
-		return text, fmt.Errorf("launch page: %d", resp.StatusCode)
+	if page.status != http.StatusOK {
+		return page.text, fmt.Errorf("launch page: %d", page.status)
 	}
-	goTo := elementAttr(text, "a", "go", "href")
+	goTo := elementAttr(page.text, "a", "go", "href")
 	if goTo == "" {
-		return text, fmt.Errorf("launch page has no link to WeChat: %s", text)
+		return page.text, fmt.Errorf("launch page has no link to WeChat: %s", page.text)
 	}
-	target, err := resp.Request.URL.Parse(goTo)
+	target, err := page.at.Parse(goTo)
 	require.NoError(b.t, err)
-	text, resp, err = b.get(target.String(), linkURL)
-	if err != nil {
+	if page, err = b.get(target.String(), linkURL); err != nil {
 		return "", err
 	}
-	form := elementAttr(text, "form", "consent", "action")
-	method := elementAttr(text, "form", "consent", "method")
-	if method == "" {
-		return text, fmt.Errorf("WeChat shows no consent form: %s", text)
+	if elementAttr(page.text, "form", "consent", "method") == "" {
+		return page.text, fmt.Errorf("WeChat shows no consent form: %s", page.text)
 	}
-	action, err := resp.Request.URL.Parse(form)
+	action, err := page.at.Parse(elementAttr(page.text, "form", "consent", "action"))
 	require.NoError(b.t, err)
 	values := url.Values{"appid": {appid}, "decision": {"agree"}}
-	for name, list := range inputs(text) {
+	for name, list := range inputs(page.text) {
 		if name != "appid" {
 			values[name] = list
 		}
@@ -247,9 +250,9 @@ func (b *merchantBrowser) consent(linkURL, appid string) (string, error) {
 	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, action.String(), strings.NewReader(values.Encode()))
 	require.NoError(b.t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Referer", resp.Request.URL.String())
-	text, _, err = b.do(req)
-	return text, err
+	req.Header.Set("Referer", page.at.String())
+	page, err = b.do(req)
+	return page.text, err
 }
 
 // elementAttr finds the element with an id and returns one of its attributes.
@@ -299,4 +302,6 @@ func inputs(page string) url.Values {
 
 var tags = regexp.MustCompile(`(?s)<(script|style).*?</(script|style)>|<[^>]*>`)
 
-func plainText(page string) string { return strings.Join(strings.Fields(tags.ReplaceAllString(page, " ")), " ") }
+func plainText(page string) string {
+	return strings.Join(strings.Fields(tags.ReplaceAllString(page, " ")), " ")
+}

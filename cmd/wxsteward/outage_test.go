@@ -31,7 +31,7 @@ func TestDatabaseGoneForAWhile(t *testing.T) {
 		return server
 	}
 	stopDatabase := func(server *localpg.Server) {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) //nolint:usetesting // also in clean-up
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		require.NoError(t, server.Stop(ctx))
 	}
@@ -83,10 +83,10 @@ func TestDatabaseGoneForAWhile(t *testing.T) {
 	}
 }
 
-func get(t testing.TB, address string) (int, error) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
-	require.NoError(t, err)
+func get(tb testing.TB, address string) (int, error) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, address, nil)
+	require.NoError(tb, err)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err
@@ -118,7 +118,7 @@ func TestOneRefreshOverTwoProcesses(t *testing.T) {
 
 	conn, err := pgx.Connect(t.Context(), w.env["DATABASE_URL"])
 	require.NoError(t, err)
-	defer conn.Close(context.Background()) //nolint:errcheck,usetesting // a test's connection
+	defer conn.Close(context.Background()) //nolint:errcheck // a test's connection
 	_, err = conn.Exec(t.Context(), `UPDATE token SET expires_at = now() - interval '1 minute' WHERE key = $1`, "authorizer:"+appid)
 	require.NoError(t, err)
 	before := len(w.fake.Calls("/cgi-bin/component/api_authorizer_token"))
@@ -172,7 +172,7 @@ func TestPrivateDatabase(t *testing.T) {
 	require.Len(t, strings.Split(strings.TrimSpace(lastLines(string(out))), "\n"), 1, string(out))
 
 	require.NoError(t, first.cmd.Process.Kill())
-	<-first.done
+	require.Error(t, <-first.done)
 	second := w.spawn("serve")
 	w.waitReady()
 	require.NotContains(t, w.output.String()[len(output):], "first password")
@@ -209,7 +209,7 @@ func lastLines(text string) string {
 func TestSecretsAreNotPrintedByAWrongConfiguration(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	env := map[string]string{"WX_APPID": "wx1", "MASTER_KEY": "short-secret-value", "DATABASE_URL": "postgres://u:hunter2hunter2@127.0.0.1/x"}
+	env := map[string]string{"WX_APPID": "wx1", "MASTER_KEY": "short-secret-value", "DATABASE_URL": "postgres://u:hunter2hunter2@127.0.0.1/x"} //nolint:gosec // made up
 	err := run(t.Context(), []string{"serve"}, func(name string) string { return env[name] }, streams{strings.NewReader(""), &out, &out})
 	require.ErrorContains(t, err, "MASTER_KEY")
 	require.NotContains(t, err.Error()+out.String(), "short-secret-value")

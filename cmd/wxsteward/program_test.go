@@ -41,14 +41,14 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
-func freePort(t testing.TB) string {
-	t.Helper()
+func freePort(tb testing.TB) string {
+	tb.Helper()
 	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	l, err := lc.Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
 	defer l.Close() //nolint:errcheck // only its number is wanted
 	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return port
 }
 
@@ -62,9 +62,9 @@ type world struct {
 }
 
 // newWorld makes a WeChat with some drafts and merchants. wrap, if not nil, stands in front of WeChat's API.
-func newWorld(t testing.TB, wrap func(http.Handler) http.Handler) *world {
-	t.Helper()
-	port := freePort(t)
+func newWorld(tb testing.TB, wrap func(http.Handler) http.Handler) *world {
+	tb.Helper()
+	port := freePort(tb)
 	base := "http://127.0.0.1:" + port
 	fake, err := wechatfake.New(wechatfake.Config{
 		ComponentAppID: wechattest.ComponentAppID, ComponentSecret: wechattest.ComponentSecret,
@@ -72,14 +72,14 @@ func newWorld(t testing.TB, wrap func(http.Handler) http.Handler) *world {
 		EventURL: base + "/wxcallback/component", MessageURL: base + "/wxcallback/biz/$APPID$", LaunchHost: "127.0.0.1:" + port,
 		DetectionTime: 300 * time.Millisecond, TicketInterval: -1, PushRetryPause: 300 * time.Millisecond, PushTimeout: 5 * time.Second,
 	})
-	require.NoError(t, err)
-	fake.Start(t.Context())
+	require.NoError(tb, err)
+	fake.Start(tb.Context())
 	var handler http.Handler = fake
 	if wrap != nil {
 		handler = wrap(fake)
 	}
 	server := httptest.NewServer(handler)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
 		_ = fake.Close()
@@ -88,16 +88,16 @@ func newWorld(t testing.TB, wrap func(http.Handler) http.Handler) *world {
 		UserVersion: "2.3.0", UserDesc: "autumn", SourceAppID: "wxdev00000000000001", SourceName: "dev",
 		Package: wechatfake.Package{Pages: []string{"pages/index/index", "pages/order/list"}, PrivacyKeys: []string{"UserInfo"}},
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	fake.SetPlatformDomains([]string{"api.a.com"}, []string{"m.a.com"})
-	return &world{t: t, fake: fake, base: base, output: &syncBuffer{}, env: map[string]string{
+	return &world{t: tb, fake: fake, base: base, output: &syncBuffer{}, env: map[string]string{
 		"WX_APPID": wechattest.ComponentAppID, "WX_APP_SECRET": wechattest.ComponentSecret,
 		"WX_MESSAGE_TOKEN": wechattest.Token, "WX_ENCODING_AES_KEY": wechattest.EncodingAESKey,
 		"WX_API_BASE_URL": server.URL, "WX_MP_BASE_URL": server.URL, "WX_OPEN_BASE_URL": server.URL,
-		"DATABASE_URL": postgrestest.URL(t), "MASTER_KEY": sealed.GenerateKey(),
+		"DATABASE_URL": postgrestest.URL(tb), "MASTER_KEY": sealed.GenerateKey(),
 		"LISTEN_ADDR": "127.0.0.1:" + port, "INNER_LISTEN_ADDR": "off", "PUBLIC_URL": base,
 		"ADMIN_PASSWORD": testPassword, "DETECTION_POLL": "200ms", "AUDIT_POLL": "1s", "WECHAT_RETRY_BASE": "200ms",
-		"WECHAT_RATE": "1000", "LOG_FORMAT": "json", "LOG_LEVEL": "debug", "DATA_DIR": t.TempDir(),
+		"WECHAT_RATE": "1000", "LOG_FORMAT": "json", "LOG_LEVEL": "debug", "DATA_DIR": tb.TempDir(),
 	}}
 }
 
@@ -121,7 +121,7 @@ func (w *world) start() (stop func()) {
 	ready := make(chan struct{})
 	io := streams{strings.NewReader(""), w.output, w.output}
 	a := &app{cfg: c, log: newLogger(c, io), errOut: io.err, ready: func() { close(ready) }}
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // outlives the test's context to be stopped in order
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- a.run(ctx) }()
 	select {
@@ -155,13 +155,13 @@ func (w *world) start() (stop func()) {
 }
 
 // buildOnce builds the program for tests that need a process of its own.
-var buildOnce = sync.OnceValues(func() (string, error) {
+var buildOnce = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // one build for all tests
 	dir, err := os.MkdirTemp("", "wxsteward-test")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "wxsteward")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput() //nolint:gosec // our own program
 	if err != nil {
 		return "", fmt.Errorf("go build: %w: %s", err, out)
 	}

@@ -56,7 +56,7 @@ func simulate(ctx context.Context, env environment, io streams) error {
 // newSimulation starts the simulated WeChat on a loopback port and points the configuration at it.
 func newSimulation(ctx context.Context, c *config, logger *slog.Logger) (*simulation, error) {
 	const appid = "wxsimulation0000aa"
-	secrets := wechatfake.Config{
+	secrets := wechatfake.Config{ //nolint:gosec // made up, of a simulated platform
 		ComponentAppID: appid, ComponentSecret: "simulated-app-secret-0001", Token: "simulatedtoken",
 		EncodingAESKey: "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
 		LaunchHost:     c.publicURL.Host, BasePath: simulatorPath,

@@ -10,8 +10,10 @@ export interface Column<T> {
   key: string;
   title: string;
   render: (row: T) => ReactNode;
-  /** On a narrow screen the rows become cards: head stands on top without its title, corner to its right,
-   *  foot holds the buttons, hide is left out. */ */
+  /**
+   * On a narrow screen the rows become cards: head stands on top without its title, corner to its right, foot holds
+   * the buttons, hide is left out.
+   */
   card?: 'head' | 'corner' | 'foot' | 'hide';
   align?: 'end';
   width?: string;
