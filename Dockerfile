@@ -20,12 +20,14 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION} 
 # WeChat Cloud Run needs sh and ca-certificates in the image, and start.sh in the work folder. There is no PostgreSQL in
 # it: set DATABASE_URL and MASTER_KEY.
 FROM alpine:3.22
-# hadolint ignore=DL3018 # packages of a release of Alpine get fixes only, and old versions are not kept
+# No versions of packages: a release of Alpine gets fixes only and does not keep what they replace.
+# hadolint ignore=DL3018
 RUN apk add --no-cache ca-certificates tzdata libcap \
 	&& adduser -D -H -u 10001 wxsteward \
 	&& mkdir -p /app/data && chown wxsteward /app/data
 WORKDIR /app
-COPY --from=build /out/wxsteward start.sh ./
+COPY --from=build /out/wxsteward ./
+COPY start.sh ./
 # An ordinary user may then listen on port 80.
 RUN setcap cap_net_bind_service=+ep /app/wxsteward
 ENV LISTEN_ADDR=:80 DATA_DIR=/app/data

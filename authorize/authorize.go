@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wxsteward/wxsteward/component"
-	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/live"
 	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/sealed"
@@ -132,14 +131,6 @@ func (s *Service) OnWithdrawn(fn func(ctx context.Context, tx pgx.Tx, appid stri
 
 func (s *Service) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.db, fn)
-}
-
-// say picks the language of whoever asked.
-func say(ctx context.Context, zh, en string) string {
-	if fault.LangFrom(ctx) == fault.English {
-		return en
-	}
-	return zh
 }
 
 func tokenKey(appid string) string { return "authorizer:" + appid }

@@ -40,7 +40,7 @@ func (s *Service) finished(ctx context.Context, linkID, rawCode string, expiresI
 	}
 	out := outcome{Link: l}
 	if !plausibleCode(rawCode) {
-		return out, fault.New(fault.Validation, "the address has no usable auth_code")
+		return out, fault.New(fault.Validation, "The address has no usable auth_code.")
 	}
 	code := sealed.New(rawCode)
 	known, err := findExchange(ctx, s.db, code.Fingerprint())
@@ -49,11 +49,11 @@ func (s *Service) finished(ctx context.Context, linkID, rawCode string, expiresI
 	}
 	if isNew := err != nil; isNew {
 		if !s.takesCodes(l) {
-			return out, fault.New(fault.Gone, "the authorization link is %s", l.Status)
+			return out, fault.New(fault.Gone, "The authorization link is %s.", l.Status)
 		}
 		who := visitor(ip)
 		if !s.callbacks.take(who) {
-			return out, &fault.Error{Kind: fault.TooMany, Msg: "too many authorization codes from your address", RetryAfter: 30 * time.Second}
+			return out, &fault.Error{Kind: fault.TooMany, Format: "Too many authorization codes from your address. Try again in half a minute.", RetryAfter: 30 * time.Second}
 		}
 		defer func() {
 			if out.Trouble.none() && !out.Waiting && out.AppID != "" {

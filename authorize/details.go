@@ -109,13 +109,13 @@ func number(n *wechat.Int) *int {
 func (s *Service) Refresh(ctx context.Context, appid string) error {
 	a, err := readStanding(ctx, s.db, appid)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return noSuchAuthorizer(ctx)
+		return noSuchAuthorizer()
 	}
 	if err != nil {
 		return fmt.Errorf("read merchant %s: %w", appid, err)
 	}
 	if a.Status != statusAuthorized {
-		return withdrawnFault(ctx)
+		return withdrawnFault()
 	}
 	info, err := s.component.API().AuthorizerInfo(ctx, appid)
 	if err == nil && info.Authorization.AppID != "" && info.Authorization.AppID != appid {

@@ -61,23 +61,21 @@ type Authorizer struct {
 
 // InfoError is a sentence about why the details could not be read last time, in lang ("en", else Chinese); empty if
 // they could.
-func (a Authorizer) InfoError(lang string) string { return a.infoTrouble.sentence(lang) }
+func (a Authorizer) InfoError(lang string) string { return a.infoTrouble.In(lang) }
 
-func noSuchAuthorizer(ctx context.Context) error {
-	return fault.New(fault.NotFound, "%s", say(ctx, "没有这个商家，它可能从未授权。", "There is no such merchant; it may never have authorized."))
+func noSuchAuthorizer() error {
+	return fault.New(fault.NotFound, "There is no such merchant; it may never have authorized.")
 }
 
-func withdrawnFault(ctx context.Context) error {
-	return fault.New(fault.Unauthorized, "%s", say(ctx,
-		"该商家已取消授权，不能再代为调用。需要时请新建授权链接请商家重新授权。",
-		"This merchant has withdrawn its authorization. Make a new link and have the merchant authorize again."))
+func withdrawnFault() error {
+	return fault.New(fault.Unauthorized, "This merchant has withdrawn its authorization. Make a new link and have the merchant authorize again.")
 }
 
 // Get reads one merchant; fault.NotFound if there is none.
 func (s *Service) Get(ctx context.Context, appid string) (Authorizer, error) {
 	a, err := findAuthorizer(ctx, s.db, appid)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Authorizer{}, noSuchAuthorizer(ctx)
+		return Authorizer{}, noSuchAuthorizer()
 	}
 	if err != nil {
 		return Authorizer{}, fmt.Errorf("read merchant %s: %w", appid, err)
@@ -123,13 +121,13 @@ type Change struct {
 
 // Change replaces what c holds. It fails with fault.NotFound and fault.Validation.
 func (s *Service) Change(ctx context.Context, appid string, c Change) (Authorizer, error) {
-	if err := c.check(ctx); err != nil {
+	if err := c.check(); err != nil {
 		return Authorizer{}, err
 	}
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		a, err := lockAuthorizer(ctx, tx, appid)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return noSuchAuthorizer(ctx)
+			return noSuchAuthorizer()
 		}
 		if err != nil {
 			return err
@@ -162,14 +160,14 @@ func (s *Service) Change(ctx context.Context, appid string, c Change) (Authorize
 }
 
 // check also removes doubles, which mean nothing.
-func (c *Change) check(ctx context.Context) error {
+func (c *Change) check() error {
 	if c.BizIDs != nil {
 		ids := unique(*c.BizIDs)
 		if len(ids) > maxBizIDs {
-			return fault.Invalid("body.biz_ids", fmt.Sprintf(say(ctx, "一个商家最多 %d 个业务编号。", "A merchant has at most %d biz ids."), maxBizIDs), nil)
+			return fault.Invalid("body.biz_ids", "A merchant has at most %d biz ids.", nil, maxBizIDs)
 		}
 		for i, id := range ids {
-			if err := checkBizID(ctx, fmt.Sprintf("body.biz_ids[%d]", i), id); err != nil {
+			if err := checkBizID(fmt.Sprintf("body.biz_ids[%d]", i), id); err != nil {
 				return err
 			}
 		}
@@ -180,13 +178,12 @@ func (c *Change) check(ctx context.Context) error {
 		for i, label := range labels {
 			labels[i] = strings.TrimSpace(label)
 			if labels[i] == "" || !utf8.ValidString(label) || utf8.RuneCountInString(labels[i]) > maxLabel || strings.ContainsFunc(label, unicode.IsControl) {
-				return fault.Invalid(fmt.Sprintf("body.labels[%d]", i),
-					fmt.Sprintf(say(ctx, "标签为 1 至 %d 个字。", "A label has 1 to %d characters."), maxLabel), nil)
+				return fault.Invalid(fmt.Sprintf("body.labels[%d]", i), "A label has 1 to %d characters.", nil, maxLabel)
 			}
 		}
 		labels = unique(labels)
 		if len(labels) > maxLabels {
-			return fault.Invalid("body.labels", fmt.Sprintf(say(ctx, "一个商家最多 %d 个标签。", "A merchant has at most %d labels."), maxLabels), nil)
+			return fault.Invalid("body.labels", "A merchant has at most %d labels.", nil, maxLabels)
 		}
 		c.Labels = &labels
 	}
@@ -195,8 +192,7 @@ func (c *Change) check(ctx context.Context) error {
 		wrong := json.Unmarshal(c.Ext, &object) != nil || object == nil || len(c.Ext) > maxExtBytes ||
 			bytes.Contains(c.Ext, []byte(`\u0000`)) // PostgreSQL keeps no NUL
 		if wrong {
-			return fault.Invalid("body.ext", say(ctx, "ext 须为 JSON 对象，不超过 64 KiB，例如 {\"shop\":\"1\"}。",
-				`ext is a JSON object of at most 64 KiB, e.g. {"shop":"1"}.`), nil)
+			return fault.Invalid("body.ext", `ext is a JSON object of at most 64 KiB, e.g. {"shop":"1"}.`, nil)
 		}
 	}
 	return nil

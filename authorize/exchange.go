@@ -138,7 +138,7 @@ func (s *Service) checkUnproven(ctx context.Context, tx pgx.Tx, linkID string, n
 		return err
 	}
 	if failed >= maxFailedCodes || open >= maxOpenCodes {
-		return &fault.Error{Kind: fault.TooMany, Msg: "too many wrong authorization codes for this link", RetryAfter: 30 * time.Second}
+		return &fault.Error{Kind: fault.TooMany, Format: "Too many wrong authorization codes for this link. Try again in half a minute.", RetryAfter: 30 * time.Second}
 	}
 	return nil
 }

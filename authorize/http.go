@@ -117,7 +117,7 @@ func (p *pages) callback(c echo.Context) error {
 	}
 	if !out.Trouble.none() {
 		v := p.view(ctx, out.Link)
-		v.Tone, v.Title, v.Text = "bad", v.T("授权没有完成", "The authorization did not succeed"), out.Trouble.sentence(v.Lang)
+		v.Tone, v.Title, v.Text = "bad", v.T("授权没有完成", "The authorization did not succeed"), out.Trouble.In(v.Lang)
 		v.retry(p.s, out.Link)
 		return p.render(c, troubleStatus(out.Trouble), "notice", v)
 	}

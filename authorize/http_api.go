@@ -232,7 +232,7 @@ func (s *Service) postLink(ctx context.Context, in *newLinkInput) (*body[linkBod
 	}
 	if b.TTLSeconds != nil {
 		if *b.TTLSeconds < 1 || *b.TTLSeconds > int64(maxTTL/time.Second) {
-			return nil, wrongTTL(ctx, *b.TTLSeconds)
+			return nil, wrongTTL(*b.TTLSeconds)
 		}
 		n.TTL = time.Duration(*b.TTLSeconds) * time.Second
 	}
@@ -307,7 +307,7 @@ func storable(text string) bool { return utf8.ValidString(text) && !strings.Cont
 
 func (s *Service) getAuthorizer(ctx context.Context, in *authorizerInput) (*body[authorizerBody], error) {
 	if !storable(in.AppID) {
-		return nil, noSuchAuthorizer(ctx)
+		return nil, noSuchAuthorizer()
 	}
 	a, err := s.Get(ctx, in.AppID)
 	if err != nil {
@@ -318,7 +318,7 @@ func (s *Service) getAuthorizer(ctx context.Context, in *authorizerInput) (*body
 
 func (s *Service) patchAuthorizer(ctx context.Context, in *changeInput) (*body[authorizerBody], error) {
 	if !storable(in.AppID) {
-		return nil, noSuchAuthorizer(ctx)
+		return nil, noSuchAuthorizer()
 	}
 	a, err := s.Change(ctx, in.AppID, Change{BizIDs: in.Body.BizIDs, Labels: in.Body.Labels, Ext: json.RawMessage(in.Body.Ext)})
 	if err != nil {
@@ -329,7 +329,7 @@ func (s *Service) patchAuthorizer(ctx context.Context, in *changeInput) (*body[a
 
 func (s *Service) postRefresh(ctx context.Context, in *authorizerInput) (*body[authorizerBody], error) {
 	if !storable(in.AppID) {
-		return nil, noSuchAuthorizer(ctx)
+		return nil, noSuchAuthorizer()
 	}
 	if err := s.Refresh(ctx, in.AppID); err != nil {
 		return nil, err
@@ -339,7 +339,7 @@ func (s *Service) postRefresh(ctx context.Context, in *authorizerInput) (*body[a
 
 func (s *Service) getAccessToken(ctx context.Context, in *authorizerInput) (*body[accessTokenBody], error) {
 	if !storable(in.AppID) {
-		return nil, noSuchAuthorizer(ctx)
+		return nil, noSuchAuthorizer()
 	}
 	t, err := s.Token(ctx, in.AppID)
 	if err != nil {
@@ -376,5 +376,5 @@ func (s *Service) getSync(ctx context.Context, in *linkInput) (*body[syncBody], 
 	if err != nil {
 		return nil, err
 	}
-	return answer(syncBody{run.ID, run.State, run.Done, run.Total, run.Failed, run.Errors, run.StartedAt.UTC(), utc(run.FinishedAt)}), nil
+	return answer(syncBody{run.ID, run.State, run.Done, run.Total, run.Failed, run.Errors(fault.LangFrom(ctx)), run.StartedAt.UTC(), utc(run.FinishedAt)}), nil
 }

@@ -28,11 +28,11 @@ func (s *Service) open(ctx context.Context, id, ip string, inWeChat bool) (launc
 	}
 	page := launch{Link: l, Platform: s.platformName(ctx)}
 	if !l.openable() {
-		return page, fault.New(fault.Gone, "the authorization link is %s", l.Status)
+		return page, fault.New(fault.Gone, "The authorization link is %s.", l.Status)
 	}
 	// Every visit costs one pre-auth code of WeChat's daily quota.
 	if !s.opens.take("visitor "+visitor(ip)) || !s.linkOpens.take(id) {
-		return page, &fault.Error{Kind: fault.TooMany, Msg: "too many visits, try again in a minute", RetryAfter: time.Minute}
+		return page, &fault.Error{Kind: fault.TooMany, Format: "Too many visits. Try again in a minute.", RetryAfter: time.Minute}
 	}
 	code, err := s.component.API().CreatePreAuthCode(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *Service) open(ctx context.Context, id, ip string, inWeChat bool) (launc
 		locked.settle(now)
 		if !locked.openable() { // revoked or used while WeChat was asked
 			page.Link = locked
-			return fault.New(fault.Gone, "the authorization link is %s", locked.Status)
+			return fault.New(fault.Gone, "The authorization link is %s.", locked.Status)
 		}
 		if err := insertPreAuthCode(ctx, tx, code.Code.Fingerprint(), id, page.Until); err != nil {
 			return err

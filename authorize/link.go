@@ -63,7 +63,7 @@ type Link struct {
 }
 
 // Error is a sentence about why the last attempt failed, in lang ("en", else Chinese); empty if none did.
-func (l Link) Error(lang string) string { return l.trouble.sentence(lang) }
+func (l Link) Error(lang string) string { return l.trouble.In(lang) }
 
 // openable reports whether the page may lead to WeChat now.
 func (l Link) openable() bool {
@@ -94,22 +94,22 @@ type NewLink struct {
 
 // CreateLink makes a link. It fails with fault.Validation naming the wrong field.
 func (s *Service) CreateLink(ctx context.Context, n NewLink) (Link, error) {
-	if err := checkBizID(ctx, "body.biz_id", n.BizID); err != nil {
+	if err := checkBizID("body.biz_id", n.BizID); err != nil {
 		return Link{}, err
 	}
 	if n.Kind != "miniprogram" && n.Kind != "official" && n.Kind != "any" {
-		return Link{}, fault.Invalid("body.kind", say(ctx, "kind 须为 miniprogram、official 或 any。", "kind is miniprogram, official or any."), n.Kind)
+		return Link{}, fault.Invalid("body.kind", "kind is miniprogram, official or any.", n.Kind)
 	}
-	if err := checkAppID(ctx, n.AppID); n.AppID != "" && err != nil {
+	if err := checkAppID(n.AppID); n.AppID != "" && err != nil {
 		return Link{}, err
 	}
 	scopes := slices.Compact(slices.Sorted(slices.Values(n.FuncScopes)))
 	if len(scopes) > maxFuncScopes || len(scopes) > 0 && (scopes[0] < 1 || scopes[len(scopes)-1] > 1<<30) {
-		return Link{}, fault.Invalid("body.func_scopes", say(ctx, "func_scopes 是权限集编号，例如 [18, 30]。", "func_scopes are numbers of permission sets, e.g. [18, 30]."), n.FuncScopes)
+		return Link{}, fault.Invalid("body.func_scopes", "func_scopes are numbers of permission sets, e.g. [18, 30].", n.FuncScopes)
 	}
 	if n.ReturnURL != "" {
 		if len(n.ReturnURL) > maxReturnURL {
-			return Link{}, fault.Invalid("body.return_url", fmt.Sprintf(say(ctx, "return_url 最多 %d 个字符。", "return_url has at most %d characters."), maxReturnURL), nil)
+			return Link{}, fault.Invalid("body.return_url", "return_url has at most %d characters.", nil, maxReturnURL)
 		}
 		if err := s.component.ReturnURLAllowed(ctx, n.ReturnURL); err != nil {
 			return Link{}, err
@@ -119,7 +119,7 @@ func (s *Service) CreateLink(ctx context.Context, n NewLink) (Link, error) {
 		n.TTL = defaultTTL
 	}
 	if n.TTL < time.Second || n.TTL > maxTTL {
-		return Link{}, wrongTTL(ctx, int64(n.TTL/time.Second))
+		return Link{}, wrongTTL(int64(n.TTL / time.Second))
 	}
 	now := s.Now()
 	l := Link{
@@ -158,7 +158,7 @@ func (s *Service) linkIn(ctx context.Context, id string) (Link, error) {
 	return l, nil
 }
 
-func noSuchLink() error { return fault.New(fault.NotFound, "no such authorization link") }
+func noSuchLink() error { return fault.New(fault.NotFound, "There is no such authorization link.") }
 
 // plausibleID keeps garbage away from the database.
 func plausibleID(id string) bool {
@@ -279,26 +279,25 @@ func returnURL(raw, linkID, status, bizID, appid string) (string, error) {
 	return u.String(), nil
 }
 
-func wrongTTL(ctx context.Context, seconds int64) error {
-	return fault.Invalid("body.ttl_seconds",
-		say(ctx, "ttl_seconds 在 1 与 31622400（366 天）之间。", "ttl_seconds is between 1 and 31622400 (366 days)."), seconds)
+func wrongTTL(seconds int64) error {
+	return fault.Invalid("body.ttl_seconds", "ttl_seconds is between 1 and 31622400 (366 days).", seconds)
 }
 
-func checkBizID(ctx context.Context, location, id string) error {
+func checkBizID(location, id string) error {
 	switch {
 	case strings.TrimSpace(id) == "":
-		return fault.Invalid(location, say(ctx, "biz_id 是您自己系统里的商家编号，不能为空。", "biz_id is your own id of the merchant and must not be empty."), id)
+		return fault.Invalid(location, "biz_id is your own id of the merchant and must not be empty.", id)
 	case !utf8.ValidString(id) || utf8.RuneCountInString(id) > maxBizID:
-		return fault.Invalid(location, fmt.Sprintf(say(ctx, "biz_id 最多 %d 个字符。", "biz_id has at most %d characters."), maxBizID), nil)
+		return fault.Invalid(location, "biz_id has at most %d characters.", nil, maxBizID)
 	case strings.ContainsFunc(id, unicode.IsControl):
-		return fault.Invalid(location, say(ctx, "biz_id 不能含控制字符。", "biz_id must not hold control characters."), nil)
+		return fault.Invalid(location, "biz_id must not hold control characters.", nil)
 	}
 	return nil
 }
 
-func checkAppID(ctx context.Context, appid string) error {
+func checkAppID(appid string) error {
 	if len(appid) > 64 || strings.ContainsFunc(appid, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fault.Invalid("body.appid", say(ctx, "appid 是微信的账号编号，例如 wx1234567890abcdef。", "appid is WeChat's id of the account, e.g. wx1234567890abcdef."), nil)
+		return fault.Invalid("body.appid", "appid is WeChat's id of the account, e.g. wx1234567890abcdef.", nil)
 	}
 	return nil
 }

@@ -476,7 +476,7 @@ const syncColumns = `id, state, done, total, failed, errors, started_at, finishe
 
 func scanSync(row pgx.Row) (Sync, error) {
 	var run Sync
-	err := row.Scan(&run.ID, &run.State, &run.Done, &run.Total, &run.Failed, &run.Errors, &run.StartedAt, &run.FinishedAt)
+	err := row.Scan(&run.ID, &run.State, &run.Done, &run.Total, &run.Failed, &run.problems, &run.StartedAt, &run.FinishedAt)
 	return run, err
 }
 
@@ -494,7 +494,7 @@ func startSync(ctx context.Context, tx pgx.Tx, id, by string, now time.Time) (Sy
 func progressSync(ctx context.Context, db postgres.DB, run Sync) error {
 	const q = `UPDATE authorizer_sync SET state = $2, done = $3, total = $4, failed = $5, errors = coalesce($6::text[], '{}'), finished_at = $7
 		WHERE id = $1 AND state = 'running'`
-	_, err := db.Exec(ctx, q, run.ID, run.State, run.Done, run.Total, run.Failed, run.Errors, run.FinishedAt)
+	_, err := db.Exec(ctx, q, run.ID, run.State, run.Done, run.Total, run.Failed, run.problems, run.FinishedAt)
 	return err
 }
 

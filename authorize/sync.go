@@ -32,9 +32,27 @@ type Sync struct {
 	State       string // running, completed or failed
 	Done, Total int    // merchants
 	Failed      int
-	Errors      []string // sentences, at most 50
 	StartedAt   time.Time
 	FinishedAt  *time.Time
+
+	problems []string // as syncProblem writes them, at most 50
+}
+
+// syncProblem is what is kept of one failure. appid is empty when it was about the whole list.
+func syncProblem(appid string, t trouble) string { return appid + "\t" + t.String() }
+
+// Errors says what failed, at most 50 sentences; lang is "en", else Chinese.
+func (s Sync) Errors(lang string) []string {
+	said := make([]string, 0, len(s.problems))
+	for _, problem := range s.problems {
+		appid, kept, _ := strings.Cut(problem, "\t")
+		if appid == "" {
+			said = append(said, parseTrouble(kept).In(lang))
+		} else {
+			said = append(said, fault.Say(lang, "%s: %s", appid, parseTrouble(kept)))
+		}
+	}
+	return said
 }
 
 // StartSync compares all merchants with WeChat's list, in the background: missing ones are added with their details, lost
@@ -81,19 +99,19 @@ func (s *Service) sync(ctx context.Context, id string, last bool) error {
 	listed, err := s.wholeList(ctx)
 	if err != nil {
 		if last || wechat.ClassOf(err) != wechat.ClassTransient {
-			return s.endSync(ctx, run, syncFailed, troubleOf(err).sentence(fault.Chinese))
+			return s.endSync(ctx, run, syncFailed, syncProblem("", troubleOf(err)))
 		}
 		return err
 	}
-	run.Total, run.Done, run.Failed, run.Errors = len(listed), 0, 0, nil
+	run.Total, run.Done, run.Failed, run.problems = len(listed), 0, 0, nil
 	for _, entry := range listed {
 		if err := s.syncOne(ctx, entry); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
 			run.Failed++
-			if len(run.Errors) < maxSyncErrors {
-				run.Errors = append(run.Errors, entry.AppID+"："+troubleOf(err).sentence(fault.Chinese))
+			if len(run.problems) < maxSyncErrors {
+				run.problems = append(run.problems, syncProblem(entry.AppID, troubleOf(err)))
 			}
 		}
 		run.Done++
@@ -117,7 +135,7 @@ func ignoreNoRows(err error) error {
 func (s *Service) endSync(ctx context.Context, run Sync, state, problem string) error {
 	run.State, run.FinishedAt = state, new(s.Now())
 	if problem != "" {
-		run.Errors = append(run.Errors, problem)
+		run.problems = append(run.problems, problem)
 	}
 	return progressSync(ctx, s.db, run)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
 )
 
@@ -50,6 +51,10 @@ func TestSync(t *testing.T) {
 	require.InDelta(t, 3, run["total"], 0)
 	require.InDelta(t, 3, run["done"], 0)
 	require.InDelta(t, 1, run["failed"], 0)
+	require.Contains(t, run["errors"].([]any)[0], "WeChat refused the request", "the reader's language is English here")
+	stored, err := findSync(t.Context(), e.db, run["id"].(string))
+	require.NoError(t, err)
+	require.Contains(t, stored.Errors(fault.Chinese)[0], "：微信拒绝了请求")
 	a, err := e.Get(t.Context(), gone)
 	require.NoError(t, err)
 	require.Equal(t, statusUnauthorized, a.Status)

@@ -25,23 +25,23 @@ const reauthPause = 10 * time.Minute
 func (s *Service) Token(ctx context.Context, appid string) (tokenstore.Token, error) {
 	a, err := readStanding(ctx, s.db, appid)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return tokenstore.Token{}, noSuchAuthorizer(ctx)
+		return tokenstore.Token{}, noSuchAuthorizer()
 	}
 	if err != nil {
 		return tokenstore.Token{}, fmt.Errorf("read merchant %s: %w", appid, err)
 	}
 	if a.Status != statusAuthorized {
-		return tokenstore.Token{}, withdrawnFault(ctx)
+		return tokenstore.Token{}, withdrawnFault()
 	}
 	if a.ReauthAt != nil && s.Now().Sub(*a.ReauthAt) < reauthPause {
-		return tokenstore.Token{}, s.reauthorizeFault(ctx, nil)
+		return tokenstore.Token{}, reauthorizeFault(nil)
 	}
 	t, err := s.tokens.Get(ctx, tokenKey(appid), s.refresher(appid))
 	if errors.Is(err, errNeedsReauthorization) {
 		if markErr := s.needsReauthorization(ctx, appid, err); markErr != nil {
 			return tokenstore.Token{}, errors.Join(err, markErr)
 		}
-		return tokenstore.Token{}, s.reauthorizeFault(ctx, err)
+		return tokenstore.Token{}, reauthorizeFault(err)
 	}
 	if err != nil {
 		return tokenstore.Token{}, err
@@ -54,8 +54,8 @@ func (s *Service) Token(ctx context.Context, appid string) (tokenstore.Token, er
 	return t, nil
 }
 
-func (s *Service) reauthorizeFault(ctx context.Context, cause error) error {
-	return fault.Wrap(cause, fault.Unauthorized, "%s", trouble{Word: troubleReauthorize}.sentence(fault.LangFrom(ctx)))
+func reauthorizeFault(cause error) error {
+	return fault.Wrap(cause, fault.Unauthorized, "%s", trouble{Word: troubleReauthorize})
 }
 
 // refresher gets a merchant's next access token. When WeChat takes the refresh token no more, it reads back whether there

@@ -97,8 +97,8 @@ func troubleOf(err error) trouble {
 	return trouble{Word: troubleUnavailable}
 }
 
-// sentence says what is wrong and what to do, for an operator or a merchant. lang is "en" or Chinese.
-func (t trouble) sentence(lang string) string {
+// In says what is wrong and what to do, for an operator or a merchant. lang is "en" or Chinese.
+func (t trouble) In(lang string) string {
 	if t.none() {
 		return ""
 	}
@@ -155,16 +155,16 @@ func troubleText(word string) (zh, en string) {
 		return "授权链接已过期，没有绑定业务编号。请向服务商索取新的链接。",
 			"The link had expired, so nothing was bound. Ask your service provider for a new link."
 	case troubleWithdrawn:
-		return "商家在授权之后又取消了授权。需要时请重新授权。",
+		return "商户在授权之后又取消了授权。需要时请重新授权。",
 			"The merchant withdrew the authorization right after giving it. Authorize again if it is still wanted."
 	case troubleLost:
 		return "没有收到微信对授权码的答复，也没有收到授权事件，无法确认是哪个账号。请重新打开授权链接再授权一次。",
 			"WeChat's answer to the authorization code was lost and no event followed, so the account is unknown. Open the link and authorize once more."
 	case troubleTestAccount:
-		return "这是微信全网发布检测用的测试账号，不会登记为商家。",
+		return "这是微信全网发布检测用的测试账号，不会登记为商户。",
 			"This is a test account of WeChat's publishing check; it is not kept as a merchant."
 	case troubleReauthorize:
-		return "微信不再接受这个商家的授权凭据，需要商家重新授权。请为它新建一个授权链接。",
+		return "微信不再接受这个商户的授权凭据，需要商户重新授权。请为它新建一个授权链接。",
 			"WeChat no longer accepts this merchant's authorization. The merchant has to authorize again: make a new link for it."
 	case troubleSealedBroken:
 		return "保存的授权码无法解密（MASTER_KEY 是否已更换？）。请重新打开授权链接再授权一次。",

@@ -54,6 +54,7 @@ func ownHints() map[string]bilingual {
 		"release_not_visible":    {"微信接受了发布，但线上版本还不是本次版本。请在微信后台核对，然后重试。", "WeChat accepted the release, but the live version is not ours yet. Check WeChat's console, then retry."},
 		"wechat_unavailable":     {"暂时无法连接微信，系统会自动重试。", "WeChat cannot be reached at the moment; we try again by ourselves."},
 		"canceled":               {"已被取消。可以重试。", "It was canceled. You may retry."},
+		"window_invalid":         {"发布时间窗口永远不会打开。请用正确的窗口新建发布，或人工发布。", "The release window never opens. Release by hand, or create a rollout with another window."},
 		"superseded":             {"更新的发布单接管了该商户。", "A newer rollout took over this merchant."},
 		"internal":               {"系统内部错误，会自动重试。如果持续出现，请查看日志。", "An internal error; we try again by ourselves. If it stays, look at the log."},
 	}

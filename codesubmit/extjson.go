@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/internal/fault"
 )
 
 // placeholderPattern finds {{…}}, well written or not.
@@ -19,15 +19,20 @@ var placeholderPattern = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
 
 func placeholders() []string { return []string{"appid", "biz_id", "label", "nick_name"} }
 
+// wrongExtJSON says to the operator what is wrong with an ext_json.
+func wrongExtJSON(format string, args ...any) error {
+	return fault.New(fault.Validation, format, args...)
+}
+
 // checkExtJSON tells whether text is an object whose placeholders are known.
 func checkExtJSON(text json.RawMessage) error {
 	tree, err := decodeObject(text)
 	if err != nil {
-		return fmt.Errorf("ext_json must be a JSON object: %w", err)
+		return err
 	}
 	if ext, ok := tree["ext"]; ok {
 		if _, isObject := ext.(map[string]any); !isObject {
-			return errors.New("ext_json.ext must be an object")
+			return wrongExtJSON("ext_json.ext must be an object")
 		}
 	}
 	_, err = expand(tree, func(string) (string, error) { return "", nil })
@@ -46,12 +51,12 @@ func renderExtJSON(text json.RawMessage, m authorize.Target) (string, error) {
 	}
 	result, ok := expanded.(map[string]any)
 	if !ok {
-		return "", errors.New("ext_json must be an object")
+		return "", wrongExtJSON("ext_json must be a JSON object")
 	}
 	if len(m.Ext) > 0 {
 		own, err := decodeObject(m.Ext)
 		if err != nil {
-			return "", fmt.Errorf("the merchant's own ext is no JSON object: %w", err)
+			return "", wrongExtJSON("the merchant's own ext is no JSON object")
 		}
 		if len(own) > 0 {
 			base, _ := result["ext"].(map[string]any)
@@ -68,21 +73,21 @@ func renderExtJSON(text json.RawMessage, m authorize.Target) (string, error) {
 }
 
 func placeholderValue(name string, m authorize.Target) (string, error) {
-	first := func(list []string, what string) (string, error) {
-		if len(list) == 0 {
-			return "", fmt.Errorf("ext_json uses {{%s}}, but this merchant has no %s", name, what)
-		}
-		return list[0], nil
-	}
 	switch name {
 	case "appid":
 		return m.AppID, nil
 	case "nick_name":
 		return m.NickName, nil
 	case "biz_id":
-		return first(m.BizIDs, "business id")
+		if len(m.BizIDs) == 0 {
+			return "", wrongExtJSON("ext_json uses {{biz_id}}, but this merchant has no business id")
+		}
+		return m.BizIDs[0], nil
 	default:
-		return first(m.Labels, "label")
+		if len(m.Labels) == 0 {
+			return "", wrongExtJSON("ext_json uses {{label}}, but this merchant has no label")
+		}
+		return m.Labels[0], nil
 	}
 }
 
@@ -90,14 +95,11 @@ func decodeObject(text []byte) (map[string]any, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber() // 64-bit ids stay what they are
 	var tree map[string]any
-	if err := dec.Decode(&tree); err != nil {
-		return nil, err
+	if err := dec.Decode(&tree); err != nil || tree == nil {
+		return nil, wrongExtJSON("ext_json must be a JSON object")
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the object")
-	}
-	if tree == nil {
-		return nil, errors.New("null is no object")
+		return nil, wrongExtJSON("something follows the object of ext_json")
 	}
 	return tree, nil
 }
@@ -136,7 +138,7 @@ func expandText(text string, value func(name string) (string, error)) (string, e
 		name := strings.TrimSpace(found[2 : len(found)-2])
 		if !slices.Contains(placeholders(), name) {
 			if firstErr == nil {
-				firstErr = fmt.Errorf("ext_json uses the unknown placeholder %s; known are {{%s}}", found, strings.Join(placeholders(), "}}, {{"))
+				firstErr = wrongExtJSON("ext_json uses the unknown placeholder %s; known are {{%s}}", found, strings.Join(placeholders(), "}}, {{"))
 			}
 			return found
 		}
@@ -147,7 +149,7 @@ func expandText(text string, value func(name string) (string, error)) (string, e
 		return v
 	})
 	if firstErr == nil && strings.Contains(placeholderPattern.ReplaceAllString(text, ""), "{{") {
-		firstErr = fmt.Errorf("ext_json has a placeholder that is not closed: %q", text)
+		firstErr = wrongExtJSON("ext_json has a placeholder that is not closed: %q", text)
 	}
 	return out, firstErr
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
-// StepError is why a step did not get through, as stored: facts only. The operator's sentence is made when it is read,
-// in the reader's language.
+// StepError is why a step did not get through, as stored: facts only. What the operator should do about it is said when
+// it is read.
 type StepError struct {
 	Code    string `json:"code"` // a blocker code or a kind of failure
-	Detail  string `json:"detail,omitempty"`
+	Detail  Fact   `json:"detail,omitzero"`
 	Op      string `json:"op,omitempty"` // WeChat's path
 	ErrCode int    `json:"errcode,omitempty"`
 	ErrMsg  string `json:"errmsg,omitempty"`
@@ -25,7 +25,7 @@ func (f *StepError) Error() string {
 	if f.ErrCode != 0 {
 		return fmt.Sprintf("%s: wechat %s: errcode %d: %s (rid %s)", f.Code, f.Op, f.ErrCode, f.ErrMsg, f.RID)
 	}
-	return f.Code + ": " + f.Detail
+	return f.Code + ": " + f.Detail.EN
 }
 
 // failureOf turns an error of a call into what is stored.
@@ -37,12 +37,12 @@ func failureOf(err error) *StepError {
 		return &StepError{Code: codeFor(refusal.Code), Op: refusal.Op, ErrCode: refusal.Code, ErrMsg: refusal.Msg, RID: refusal.RID}
 	}
 	if transport, ok := errors.AsType[*wechat.TransportError](err); ok {
-		return &StepError{Code: "wechat_unavailable", Op: transport.Op, Detail: transport.Error()}
+		return &StepError{Code: "wechat_unavailable", Op: transport.Op, Detail: namesOnly(transport.Error())}
 	}
 	if told, ok := errors.AsType[*fault.Error](err); ok {
-		return &StepError{Code: string(told.Kind), Detail: told.Msg}
+		return &StepError{Code: string(told.Kind), Detail: factFrom(told)}
 	}
-	return &StepError{Code: "internal", Detail: err.Error()}
+	return &StepError{Code: "internal", Detail: namesOnly(err.Error())}
 }
 
 // codeFor gives errcodes that are known blockers the blocker's name (contract §10).

@@ -45,14 +45,14 @@ type RolloutView struct {
 	Spec        Spec           `json:"spec"`
 }
 
-func rolloutView(r *Rollout) RolloutView {
+func rolloutView(r *Rollout, lang string) RolloutView {
 	counts := make(map[string]int, len(r.Counts))
 	for state, n := range r.Counts {
 		counts[string(state)] = n
 	}
 	return RolloutView{
 		ID: strconv.FormatInt(r.ID, 10), Name: r.Name, State: r.State, TemplateID: r.TemplateID, UserVersion: r.UserVersion,
-		UserDesc: r.UserDesc, Counts: counts, Total: r.Total, PauseReason: r.PauseReason, CreatedBy: r.CreatedBy,
+		UserDesc: r.UserDesc, Counts: counts, Total: r.Total, PauseReason: r.PauseReason.In(lang), CreatedBy: r.CreatedBy,
 		CreatedAt: r.CreatedAt.UTC(), StartAt: r.StartAt, FinishedAt: r.FinishedAt, Spec: r.Spec,
 	}
 }
@@ -90,7 +90,7 @@ func (s *Service) routeRollouts(api huma.API) {
 			return nil, err
 		}
 		adminauth.SetTarget(ctx, strconv.FormatInt(r.ID, 10))
-		return &rolloutOutput{rolloutView(r)}, nil
+		return &rolloutOutput{rolloutView(r, fault.LangFrom(ctx))}, nil
 	})
 
 	preflight := adminauth.Op(http.MethodPost, "/rollouts/preflight", "preflight-rollout", "Look what stands in the way, changing nothing", adminauth.Operator, tagRollouts)
@@ -119,7 +119,7 @@ func (s *Service) routeRollouts(api huma.API) {
 					page.NextCursor = httpserver.EncodeCursor(list[i-1].ID)
 					break
 				}
-				page.Items = append(page.Items, rolloutView(r))
+				page.Items = append(page.Items, rolloutView(r, fault.LangFrom(ctx)))
 			}
 			return &struct {
 				Body httpserver.Page[RolloutView]
@@ -128,16 +128,16 @@ func (s *Service) routeRollouts(api huma.API) {
 
 	huma.Register(api, adminauth.Op(http.MethodGet, "/rollouts/{id}", "get-rollout", "One rollout with its counts", adminauth.Viewer, tagRollouts),
 		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
-			return s.answerRollout(in, func(id int64) (*Rollout, error) { return s.Rollout(ctx, id) })
+			return s.answerRollout(ctx, in, func(id int64) (*Rollout, error) { return s.Rollout(ctx, id) })
 		})
 	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/pause", "pause-rollout", "Hold a rollout", adminauth.Operator, tagRollouts),
 		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
-			reason := "paused by " + adminauth.UserFrom(ctx).Username
-			return s.answerRollout(in, func(id int64) (*Rollout, error) { return s.PauseRollout(ctx, id, reason) })
+			reason := factOf("paused by %s", adminauth.UserFrom(ctx).Username)
+			return s.answerRollout(ctx, in, func(id int64) (*Rollout, error) { return s.PauseRollout(ctx, id, reason) })
 		})
 	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/resume", "resume-rollout", "Go on with a paused rollout", adminauth.Operator, tagRollouts),
 		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
-			return s.answerRollout(in, func(id int64) (*Rollout, error) { return s.ResumeRollout(ctx, id) })
+			return s.answerRollout(ctx, in, func(id int64) (*Rollout, error) { return s.ResumeRollout(ctx, id) })
 		})
 	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/cancel", "cancel-rollout", "End a rollout", adminauth.Operator, tagRollouts),
 		func(ctx context.Context, in *struct {
@@ -146,15 +146,15 @@ func (s *Service) routeRollouts(api huma.API) {
 			Withdraw bool `query:"withdraw" doc:"Take audits under way back; else they go on at WeChat and are not released."`
 		},
 		) (*rolloutOutput, error) {
-			return s.answerRollout(&in.IDInput, func(id int64) (*Rollout, error) { return s.CancelRollout(ctx, id, in.Withdraw) })
+			return s.answerRollout(ctx, &in.IDInput, func(id int64) (*Rollout, error) { return s.CancelRollout(ctx, id, in.Withdraw) })
 		})
 	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/retry-failed", "retry-rollout", "Send failed, blocked and rejected submissions on again", adminauth.Operator, tagRollouts),
 		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
-			return s.answerRollout(in, func(id int64) (*Rollout, error) { return s.RetryFailed(ctx, id) })
+			return s.answerRollout(ctx, in, func(id int64) (*Rollout, error) { return s.RetryFailed(ctx, id) })
 		})
 }
 
-func (s *Service) answerRollout(in *IDInput, do func(id int64) (*Rollout, error)) (*rolloutOutput, error) {
+func (s *Service) answerRollout(ctx context.Context, in *IDInput, do func(id int64) (*Rollout, error)) (*rolloutOutput, error) {
 	id, err := in.number()
 	if err != nil {
 		return nil, err
@@ -163,5 +163,5 @@ func (s *Service) answerRollout(in *IDInput, do func(id int64) (*Rollout, error)
 	if err != nil {
 		return nil, err
 	}
-	return &rolloutOutput{rolloutView(r)}, nil
+	return &rolloutOutput{rolloutView(r, fault.LangFrom(ctx))}, nil
 }

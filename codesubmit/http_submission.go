@@ -69,7 +69,7 @@ func submissionView(sub *Submission, nickName, lang string) SubmissionView {
 		v.AuditID = strconv.FormatInt(sub.AuditID, 10)
 	}
 	if f := sub.Failure; f != nil {
-		v.Error = &FailureView{Code: f.Code, Detail: f.Detail, ErrCode: f.ErrCode, ErrMsg: f.ErrMsg, RID: f.RID, Hint: f.hint(lang)}
+		v.Error = &FailureView{Code: f.Code, Detail: f.Detail.In(lang), ErrCode: f.ErrCode, ErrMsg: f.ErrMsg, RID: f.RID, Hint: f.hint(lang)}
 	}
 	return v
 }
@@ -82,7 +82,7 @@ func timeline(steps []Step, lang string) []StepView {
 		if i := slices.IndexFunc(steps, func(st Step) bool { return st.Name == name }); i >= 0 {
 			st := steps[i]
 			view = StepView{
-				Name: name, State: st.State, StartedAt: st.StartedAt, FinishedAt: st.FinishedAt, Attempts: st.Attempts, Detail: st.Detail,
+				Name: name, State: st.State, StartedAt: st.StartedAt, FinishedAt: st.FinishedAt, Attempts: st.Attempts, Detail: st.Detail.In(lang),
 			}
 			if f := st.Failure; f != nil {
 				view.ErrCode, view.ErrMsg, view.RID, view.Hint = f.ErrCode, f.ErrMsg, f.RID, f.hint(lang)

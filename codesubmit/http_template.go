@@ -117,6 +117,15 @@ type Overview struct {
 }
 
 func (s *Service) routeOverview(api huma.API) {
+	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/{appid}/versions", "get-versions", "What WeChat has of a mini program now", adminauth.Viewer, tagSubmissions),
+		func(ctx context.Context, in *struct {
+			AppID string `path:"appid" maxLength:"64"`
+		},
+		) (*struct{ Body Slots }, error) {
+			slots, err := s.Versions(ctx, in.AppID)
+			return &struct{ Body Slots }{slots}, err
+		})
+
 	huma.Register(api, adminauth.Op(http.MethodGet, "/rollouts/overview", "get-rollout-overview", "Rollouts and submissions by state", adminauth.Viewer, tagRollouts),
 		func(ctx context.Context, _ *struct{}) (*struct{ Body Overview }, error) {
 			rollouts, submissions, err := s.Counts(ctx)

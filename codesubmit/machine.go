@@ -3,7 +3,6 @@ package codesubmit
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,17 +33,17 @@ type outcome struct {
 	failure *StepError // with an end: why
 	skipped bool       // the step had nothing to do
 	keep    bool       // outcome of a sent call is still unknown
-	detail  string     // a fact for the timeline
+	detail  Fact       // a fact for the timeline
 	apply   func(ctx context.Context, tx pgx.Tx) error
 }
 
 func advance(to State) outcome { return outcome{to: to} }
 
-func skipTo(to State, detail string) outcome { return outcome{to: to, skipped: true, detail: detail} }
+func skipTo(to State, detail Fact) outcome { return outcome{to: to, skipped: true, detail: detail} }
 
-func waitUntil(t time.Time, detail string) outcome { return outcome{wait: t, detail: detail} }
+func waitUntil(t time.Time, detail Fact) outcome { return outcome{wait: t, detail: detail} }
 
-func blocked(code, detail string) outcome {
+func blocked(code string, detail Fact) outcome {
 	return outcome{to: Blocked, failure: &StepError{Code: code, Detail: detail}}
 }
 
@@ -216,7 +215,7 @@ func (s *Service) takeTurn(ctx context.Context, w *work) outcome {
 	}
 	for _, o := range older {
 		if o.sentAt != nil || o.State == Auditing || o.State == Releasing {
-			return waitUntil(s.cfg.Now().Add(min(s.cfg.AuditPoll, time.Minute)), "waits for submission "+strconv.FormatInt(o.ID, 10))
+			return waitUntil(s.cfg.Now().Add(min(s.cfg.AuditPoll, time.Minute)), factOf("waits for submission %d", o.ID))
 		}
 	}
 	if len(older) == 0 {
@@ -224,7 +223,7 @@ func (s *Service) takeTurn(ctx context.Context, w *work) outcome {
 	}
 	return outcome{to: Preflight, apply: func(ctx context.Context, tx pgx.Tx) error {
 		for _, o := range older {
-			f := &StepError{Code: "superseded", Detail: "by rollout " + strconv.FormatInt(w.RolloutID, 10)}
+			f := &StepError{Code: "superseded", Detail: factOf("by rollout %d", w.RolloutID)}
 			if err := s.end(ctx, tx, o, Superseded, f); err != nil && !errors.Is(err, errMoved) {
 				return err
 			}
@@ -240,7 +239,7 @@ func (s *Service) merchant(ctx context.Context, appid string) (authorize.Target,
 		return authorize.Target{}, err
 	}
 	if len(targets) == 0 {
-		return authorize.Target{}, &StepError{Code: "unauthorized", Detail: "merchant is not on record"}
+		return authorize.Target{}, &StepError{Code: "unauthorized", Detail: factOf("merchant is not on record")}
 	}
 	return targets[0], nil
 }

@@ -97,7 +97,7 @@ func (s *Service) record(ctx context.Context, w *work, out *outcome, jobID int64
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel() // what WeChat did must be written down, even when we are told to stop
 	if out.to != "" && !allowed(w.State, out.to) {
-		return time.Time{}, &StepError{Code: "internal", Detail: "no transition from " + string(w.State) + " to " + string(out.to)}
+		return time.Time{}, &StepError{Code: "internal", Detail: factOf("no transition from %s to %s", w.State, out.to)}
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if out.to != "" {
@@ -213,7 +213,7 @@ func (s *Service) finishStep(ctx context.Context, tx pgx.Tx, w *work, out *outco
 		f = &StepError{}
 	}
 	detail := out.detail
-	if detail == "" {
+	if detail.IsZero() {
 		detail = f.Detail
 	}
 	now := s.cfg.Now()
@@ -252,13 +252,13 @@ func (s *Service) recordStay(ctx context.Context, tx pgx.Tx, w *work, out *outco
 	if tag.RowsAffected() == 0 {
 		return errMoved
 	}
-	if failure != nil || out.detail != "" {
+	if failure != nil || !out.detail.IsZero() {
 		f := failure
 		if f == nil {
 			f = &StepError{}
 		}
 		detail := out.detail
-		if detail == "" {
+		if detail.IsZero() {
 			detail = f.Detail
 		}
 		const q = `UPDATE submission_step SET attempts = attempts + $3, op = $4, errcode = $5, errmsg = $6, rid = $7, code = $8, detail = $9

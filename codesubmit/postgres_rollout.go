@@ -148,7 +148,7 @@ func lockedRollout(ctx context.Context, tx pgx.Tx, id int64) (*Rollout, error) {
 	return scanRollout(tx.QueryRow(ctx, `SELECT `+rolloutColumns+` FROM rollout r WHERE r.id = $1 FOR UPDATE`, id))
 }
 
-func setRolloutState(ctx context.Context, tx pgx.Tx, id int64, state RolloutState, reason string) error {
+func setRolloutState(ctx context.Context, tx pgx.Tx, id int64, state RolloutState, reason Fact) error {
 	_, err := tx.Exec(ctx, `UPDATE rollout SET state = $2::text, pause_reason = $3,
 		finished_at = CASE WHEN $2::text IN ('completed', 'canceled') THEN now() END WHERE id = $1`, id, state, reason)
 	return err

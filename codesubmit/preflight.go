@@ -60,17 +60,27 @@ func (s *Service) runPreflight(ctx context.Context, w *work) outcome {
 	}
 	waitable := func(f *StepError) bool { return f.Code == "audit_running" || f.Code == "quota_exhausted" }
 	if i := slices.IndexFunc(found, func(f *StepError) bool { return !waitable(f) }); i >= 0 {
-		details := make([]string, 0, len(found))
-		for _, f := range found {
-			details = append(details, f.Code+": "+f.Detail)
-		}
 		first := *found[i]
 		if len(found) > 1 {
-			first.Detail = strings.Join(details, "; ")
+			first.Detail = allOf(found)
 		}
 		return outcome{to: Blocked, failure: &first}
 	}
 	return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), err: found[0], waiting: true}
+}
+
+// allOf tells several findings in one line.
+func allOf(found []*StepError) Fact {
+	var all Fact
+	for i, f := range found {
+		one := factOf("%s: %s", f.Code, f.Detail)
+		if i == 0 {
+			all = one
+		} else {
+			all = factOf("%s; %s", all, one)
+		}
+	}
+	return all
 }
 
 // PreflightRollout looks at every target of a rollout without changing anything.
@@ -95,7 +105,7 @@ func (s *Service) PreflightRollout(ctx context.Context, spec *Spec, lang string)
 				found = append(found, failureOf(err)) // one merchant's trouble must not hide the others
 			}
 			for _, f := range found {
-				detail := f.Detail
+				detail := f.Detail.In(lang)
 				if f.ErrCode != 0 {
 					detail = fmt.Sprintf("errcode %d: %s (rid %s)", f.ErrCode, f.ErrMsg, f.RID)
 				}
@@ -125,8 +135,8 @@ func (s *Service) inspect(
 		return own, nil // without authorization or permission every further call would only say so again
 	}
 	var found []*StepError
-	add := func(code, format string, args ...any) {
-		found = append(found, &StepError{Code: code, Detail: fmt.Sprintf(format, args...)})
+	add := func(code string, detail Fact) {
+		found = append(found, &StepError{Code: code, Detail: detail})
 	}
 
 	icp, err := api.ICPEntranceInfo(ctx)
@@ -134,14 +144,14 @@ func (s *Service) inspect(
 	case err != nil:
 		return found, err
 	case icp.Status != wechat.ICPFiled:
-		add("icp_missing", "ICP filing status is %d, 6 is wanted", icp.Status)
+		add("icp_missing", factOf("ICP filing status is %d, 6 is wanted", icp.Status))
 	}
 	categories, err := api.Categories(ctx)
 	if err != nil {
 		return found, err
 	}
 	if len(categories) == 0 {
-		add("category_missing", "no approved category")
+		add("category_missing", factOf("no approved category"))
 	}
 	latest, err := api.LatestAuditStatus(ctx)
 	switch {
@@ -149,21 +159,21 @@ func (s *Service) inspect(
 	case err != nil:
 		return found, err
 	case underAudit(latest.State) && (marker == "" || !strings.Contains(latest.UserDesc, marker)):
-		add("audit_running", "audit %d of version %s is under way", latest.AuditID, latest.UserVersion)
+		add("audit_running", factOf("audit %d of version %s is under way", latest.AuditID, latest.UserVersion))
 	}
 	quota, err := api.QueryQuota(ctx)
 	if err != nil {
 		return found, err
 	}
 	if quota.Rest <= 0 {
-		add("quota_exhausted", "%d of %d submissions of this month are left", quota.Rest, quota.Limit)
+		add("quota_exhausted", factOf("%d of %d submissions of this month are left", quota.Rest, quota.Limit))
 	}
 	missing, err := s.missingPlatformDomains(ctx, spec.Domains, facts)
 	if err != nil {
 		return found, err
 	}
 	if len(missing) > 0 {
-		add("domain_not_on_platform", "%s", strings.Join(missing, ", "))
+		add("domain_not_on_platform", namesOnly(strings.Join(missing, ", ")))
 	}
 	if marker != "" {
 		return found, nil // the privacy step judges the code that is committed now, not the last one
@@ -173,28 +183,28 @@ func (s *Service) inspect(
 		return found, err
 	}
 	if keys := keysWithoutText(privacy, spec.Privacy); len(keys) > 0 && privacy.CodeExist == 1 {
-		add("privacy_missing", "%s", strings.Join(keys, ", "))
+		add("privacy_missing", namesOnly(strings.Join(keys, ", ")))
 	}
 	return found, nil
 }
 
 // inspectRecord is what our own record of the merchant already tells.
 func inspectRecord(m authorize.Target, spec *Spec) []*StepError {
-	one := func(code, detail string) []*StepError { return []*StepError{{Code: code, Detail: detail}} }
+	one := func(code string, detail Fact) []*StepError { return []*StepError{{Code: code, Detail: detail}} }
 	switch {
 	case m.Status != "authorized":
-		return one("unauthorized", "authorization withdrawn")
+		return one("unauthorized", factOf("authorization withdrawn"))
 	case m.Kind != "miniprogram":
-		return one("not_miniprogram", "kind is "+m.Kind)
+		return one("not_miniprogram", factOf("kind is %s", m.Kind))
 	case !slices.Contains(m.FuncScopes, developmentScope):
-		return one("scope_missing", "permission set 18 is not granted")
+		return one("scope_missing", factOf("permission set 18 is not granted"))
 	}
 	var found []*StepError
 	if m.NickName == "" || m.HeadImg == "" || m.Signature == "" {
-		found = append(found, &StepError{Code: "not_initialised", Detail: "name, avatar or introduction is empty"})
+		found = append(found, &StepError{Code: "not_initialised", Detail: factOf("name, avatar or introduction is empty")})
 	}
 	if _, err := renderExtJSON(spec.ExtJSON, m); err != nil {
-		found = append(found, &StepError{Code: "ext_json_invalid", Detail: err.Error()})
+		found = append(found, &StepError{Code: "ext_json_invalid", Detail: factFrom(err)})
 	}
 	return found
 }
@@ -268,7 +278,7 @@ func (s *Service) validTargets(ctx context.Context, spec *Spec) ([]authorize.Tar
 		return nil, err
 	}
 	if len(missing) > 0 {
-		return nil, fault.Invalid("body.targets.appids", "These merchants are not on record: "+strings.Join(missing, ", ")+".", missing)
+		return nil, fault.Invalid("body.targets.appids", "These merchants are not on record: %s.", missing, strings.Join(missing, ", "))
 	}
 	if len(targets) == 0 {
 		return nil, fault.Invalid("body.targets", "No merchant matches these targets.", nil)

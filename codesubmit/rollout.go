@@ -37,7 +37,7 @@ type Rollout struct {
 	Spec        Spec // without targets in lists
 	Total       int
 	Counts      map[State]int
-	PauseReason string
+	PauseReason Fact
 	CreatedBy   string
 	CreatedAt   time.Time
 	StartAt     *time.Time
@@ -77,7 +77,7 @@ func (s *Service) StartRollout(ctx context.Context, id int64) error {
 			if r.StartAt != nil && s.cfg.Now().Before(*r.StartAt) {
 				return s.enqueueStart(ctx, tx, id, r.StartAt)
 			}
-			if err := setRolloutState(ctx, tx, id, RolloutRunning, ""); err != nil {
+			if err := setRolloutState(ctx, tx, id, RolloutRunning, Fact{}); err != nil {
 				return err
 			}
 		case RolloutRunning:
@@ -103,10 +103,10 @@ func (s *Service) wakeAll(ctx context.Context, tx pgx.Tx, id int64) error {
 }
 
 // PauseRollout holds every submission back at its next step; audits under way are still watched.
-func (s *Service) PauseRollout(ctx context.Context, id int64, reason string) (*Rollout, error) {
+func (s *Service) PauseRollout(ctx context.Context, id int64, reason Fact) (*Rollout, error) {
 	return s.changeRollout(ctx, id, func(tx pgx.Tx, r *Rollout) error {
 		if r.State != RolloutRunning && r.State != RolloutScheduled {
-			return wrongState(r, "paused")
+			return fault.New(fault.Conflict, "A rollout that is %s cannot be paused.", r.State)
 		}
 		return setRolloutState(ctx, tx, id, RolloutPaused, reason)
 	})
@@ -116,15 +116,15 @@ func (s *Service) PauseRollout(ctx context.Context, id int64, reason string) (*R
 func (s *Service) ResumeRollout(ctx context.Context, id int64) (*Rollout, error) {
 	return s.changeRollout(ctx, id, func(tx pgx.Tx, r *Rollout) error {
 		if r.State != RolloutPaused {
-			return wrongState(r, "resumed")
+			return fault.New(fault.Conflict, "A rollout that is %s cannot be resumed.", r.State)
 		}
 		if r.StartAt != nil && s.cfg.Now().Before(*r.StartAt) {
-			if err := setRolloutState(ctx, tx, id, RolloutScheduled, ""); err != nil {
+			if err := setRolloutState(ctx, tx, id, RolloutScheduled, Fact{}); err != nil {
 				return err
 			}
 			return s.enqueueStart(ctx, tx, id, r.StartAt)
 		}
-		if err := setRolloutState(ctx, tx, id, RolloutRunning, ""); err != nil {
+		if err := setRolloutState(ctx, tx, id, RolloutRunning, Fact{}); err != nil {
 			return err
 		}
 		return s.wakeAll(ctx, tx, id)
@@ -136,9 +136,9 @@ func (s *Service) ResumeRollout(ctx context.Context, id int64) (*Rollout, error)
 func (s *Service) CancelRollout(ctx context.Context, id int64, withdraw bool) (*Rollout, error) {
 	return s.changeRollout(ctx, id, func(tx pgx.Tx, r *Rollout) error {
 		if r.State == RolloutCompleted || r.State == RolloutCanceled {
-			return wrongState(r, "canceled")
+			return fault.New(fault.Conflict, "A rollout that is %s cannot be canceled.", r.State)
 		}
-		if err := setRolloutState(ctx, tx, id, RolloutCanceled, ""); err != nil {
+		if err := setRolloutState(ctx, tx, id, RolloutCanceled, Fact{}); err != nil {
 			return err
 		}
 		open, err := openSubmissions(ctx, tx, id)
@@ -190,10 +190,6 @@ func (s *Service) changeRollout(ctx context.Context, id int64, change func(tx pg
 	return s.Rollout(ctx, id)
 }
 
-func wrongState(r *Rollout, verb string) error {
-	return fault.New(fault.Conflict, "A rollout that is %s cannot be %s.", r.State, verb)
-}
-
 // AuthorizerWithdrawn ends what is under way for a merchant that took its authorization back; it is called in the
 // transaction that notes the withdrawal.
 func (s *Service) AuthorizerWithdrawn(ctx context.Context, tx pgx.Tx, appid string) error {
@@ -202,7 +198,7 @@ func (s *Service) AuthorizerWithdrawn(ctx context.Context, tx pgx.Tx, appid stri
 		return err
 	}
 	for _, sub := range open {
-		if err := s.end(ctx, tx, sub, Canceled, &StepError{Code: "unauthorized", Detail: "the merchant withdrew its authorization"}); err != nil {
+		if err := s.end(ctx, tx, sub, Canceled, &StepError{Code: "unauthorized", Detail: factOf("the merchant withdrew its authorization")}); err != nil {
 			return err
 		}
 	}
@@ -217,7 +213,7 @@ func (s *Service) TakeSubmission(ctx context.Context, id int64, action Action) e
 			return err
 		}
 		refuse := func() error {
-			return fault.New(fault.Conflict, "A submission that is %s does not take %q.", sub.State, action)
+			return fault.New(fault.Conflict, "A submission that is %s does not take the action %s.", sub.State, action)
 		}
 		switch action {
 		case ActionRetry:

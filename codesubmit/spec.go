@@ -114,49 +114,43 @@ func (s *Spec) normalise() {
 
 // check finds faults of the request itself; merchants are not looked at.
 func (s *Spec) check() error {
-	var fields []fault.Field
-	add := func(location, message string, value any) {
-		fields = append(fields, fault.Field{Location: location, Message: message, Value: value})
-	}
+	var wrong fault.Collector
 	if utf8.RuneCountInString(s.UserVersion) > 64 || strings.TrimSpace(s.UserVersion) == "" {
-		add("body.user_version", "1 to 64 characters are needed.", s.UserVersion)
+		wrong.Add("body.user_version", "1 to 64 characters are needed.", s.UserVersion)
 	}
 	if len(s.Targets.AppIDs) == 0 && len(s.Targets.Labels) == 0 && !s.Targets.All {
-		add("body.targets", "Name merchants: appids, labels or all.", nil)
+		wrong.Add("body.targets", "Name merchants: appids, labels or all.", nil)
 	}
 	if err := checkExtJSON(s.ExtJSON); err != nil {
-		add("body.ext_json", err.Error(), nil)
+		wrong.Add("body.ext_json", "%s", nil, err)
 	}
 	if s.Release.Window != "" {
 		if _, err := cron.ParseStandard(s.Release.Window); err != nil {
-			add("body.release.window", "Not a cron expression of five fields (minute hour day month weekday), such as \"* 2-5 * * *\".", s.Release.Window)
+			wrong.Add("body.release.window", "Not a cron expression of five fields (minute hour day month weekday), such as \"* 2-5 * * *\".", s.Release.Window)
 		}
 	}
 	if len(s.Release.Gray) > 0 || (len(s.Release.GrayInterval) > 0 && string(s.Release.GrayInterval) != "null") {
-		add("body.release.gray", "Gray releases are not available yet; leave gray empty to release to everybody.", nil)
+		wrong.Add("body.release.gray", "Gray releases are not available yet; leave gray empty to release to everybody.", nil)
 	}
 	if s.Strategy != (StrategySpec{}) {
-		add("body.strategy", "Canaries, batches and failure limits are not available yet; leave strategy out or all zero.", nil)
+		wrong.Add("body.strategy", "Canaries, batches and failure limits are not available yet; leave strategy out or all zero.", nil)
 	}
 	if s.Domains != nil {
-		s.Domains.check(add)
+		s.Domains.check(&wrong)
 	}
 	if s.Privacy != nil {
 		o := s.Privacy.OwnerSetting
 		if o.ContactEmail == "" && o.ContactPhone == "" && o.ContactQQ == "" && o.ContactWeixin == "" {
-			add("body.privacy.owner_setting", "WeChat wants at least one contact: e-mail, phone, QQ or WeChat id.", nil)
+			wrong.Add("body.privacy.owner_setting", "WeChat wants at least one contact: e-mail, phone, QQ or WeChat id.", nil)
 		}
 		if o.NoticeMethod == "" {
-			add("body.privacy.owner_setting.notice_method", "WeChat wants the way users are told of changes, such as 弹窗.", nil)
+			wrong.Add("body.privacy.owner_setting.notice_method", "WeChat wants the way users are told of changes, such as 弹窗.", nil)
 		}
 	}
-	if len(fields) == 0 {
-		return nil
-	}
-	return &fault.Error{Kind: fault.Validation, Msg: fields[0].Message, Fields: fields}
+	return wrong.Err()
 }
 
-func (d *DomainSpec) check(add func(location, message string, value any)) {
+func (d *DomainSpec) check(wrong *fault.Collector) {
 	for _, list := range []struct {
 		name, scheme string
 		names        []string
@@ -170,12 +164,12 @@ func (d *DomainSpec) check(add func(location, message string, value any)) {
 		{"webview", "https://", d.Webview},
 	} {
 		if len(list.names) > 200 {
-			add("body.domains."+list.name, "WeChat takes at most 200 domains of a kind.", nil)
+			wrong.Add("body.domains."+list.name, "WeChat takes at most 200 domains of a kind.", nil)
 		}
 		for _, n := range list.names {
 			host, ok := strings.CutPrefix(n, list.scheme)
 			if !ok || host == "" || strings.ContainsAny(host, "/?# \t\n;") {
-				add("body.domains."+list.name, "A domain here is "+list.scheme+"host[:port] without path.", n)
+				wrong.Add("body.domains."+list.name, "A domain here is %shost[:port] without path.", n, list.scheme)
 			}
 		}
 	}

@@ -81,7 +81,6 @@ func Transitions() []Transition {
 		{Auditing, Approved, "WeChat approves"},
 		{Auditing, Rejected, "WeChat rejects"},
 		{Auditing, Withdrawn, "withdrawn by us or in the console"},
-		{Approved, Withdrawn, "the approved version was replaced or withdrawn"},
 		{Approved, Releasing, "released by hand, at once or in its window"},
 		{Approved, Released, "released in WeChat's console"},
 		{Releasing, Released, "the live version is ours"},

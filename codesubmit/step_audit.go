@@ -28,14 +28,14 @@ func (s *Service) readAudit(ctx context.Context, w *work) outcome {
 		return outcome{to: Approved, apply: s.auditIs(w, wechat.AuditApproved)}
 	case wechat.AuditRejected:
 		return outcome{
-			to: Rejected, failure: &StepError{Code: "rejected", Detail: status.Reason},
+			to: Rejected, failure: &StepError{Code: "rejected", Detail: namesOnly(status.Reason)},
 			apply: func(ctx context.Context, tx pgx.Tx) error { return s.storeRejection(ctx, tx, w, status) },
 		}
 	case wechat.AuditWithdrawn:
 		return outcome{to: Withdrawn, failure: &StepError{Code: "withdrawn"}, apply: s.auditIs(w, wechat.AuditWithdrawn)}
 	default: // running or delayed
 		return outcome{
-			wait: s.cfg.Now().Add(s.cfg.AuditPoll), detail: status.Reason,
+			wait: s.cfg.Now().Add(s.cfg.AuditPoll), detail: namesOnly(status.Reason),
 			apply: s.auditStays(w, status.State, status.Reason),
 		}
 	}

@@ -2,7 +2,6 @@ package codesubmit
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -20,10 +19,10 @@ func (s *Service) commit(ctx context.Context, w *work) outcome {
 			return s.failed(w, err, false)
 		}
 		if version.Exp != nil && strings.Contains(version.Exp.Desc, w.marker) {
-			return outcome{to: Detecting, detail: "found as trial version after an answer was lost"}
+			return outcome{to: Detecting, detail: factOf("found as trial version after an answer was lost")}
 		}
 		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
-			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: "outcome unknown, reading back"}}
+			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("outcome unknown, reading back")}}
 		}
 	}
 	m, err := s.merchant(ctx, w.AppID)
@@ -32,7 +31,7 @@ func (s *Service) commit(ctx context.Context, w *work) outcome {
 	}
 	ext, err := renderExtJSON(w.spec.ExtJSON, m)
 	if err != nil {
-		return blocked("ext_json_invalid", err.Error())
+		return blocked("ext_json_invalid", factFrom(err))
 	}
 	err = s.send(ctx, w, func(ctx context.Context) error {
 		return w.api.Commit(ctx, wechat.CommitRequest{
@@ -53,13 +52,13 @@ func (s *Service) detect(ctx context.Context, w *work) outcome {
 	info, err := w.api.CodePrivacyInfo(ctx)
 	declared := w.spec.Audit.PrivacyAPINotUse
 	if wechat.IsCode(err, 61040) && declared {
-		return outcome{to: Privacy, detail: "declared as not used"}
+		return outcome{to: Privacy, detail: factOf("declared as not used")}
 	}
 	if err != nil {
 		return s.failed(w, err, false)
 	}
 	if len(info.WithoutAuth)+len(info.WithoutConf) > 0 && !declared {
-		return blocked("privacy_api", fmt.Sprintf("without permission: %s; not declared: %s",
+		return blocked("privacy_api", factOf("without permission: %s; not declared: %s",
 			strings.Join(info.WithoutAuth, ", "), strings.Join(info.WithoutConf, ", ")))
 	}
 	return advance(Privacy)
@@ -75,9 +74,9 @@ func (s *Service) awaitSubmit(ctx context.Context, w *work) outcome {
 		return s.failed(w, err, false)
 	}
 	if version.Exp == nil || !strings.Contains(version.Exp.Desc, w.marker) {
-		return outcome{to: Blocked, failure: &StepError{Code: "trial_replaced", Detail: "the trial version is not ours"}, apply: s.resumeAt(w, Committing)}
+		return outcome{to: Blocked, failure: &StepError{Code: "trial_replaced", Detail: factOf("the trial version is not ours")}, apply: s.resumeAt(w, Committing)}
 	}
-	return waitUntil(s.cfg.Now().Add(s.cfg.AuditPoll), "")
+	return waitUntil(s.cfg.Now().Add(s.cfg.AuditPoll), Fact{})
 }
 
 // resumeAt makes a later retry go on at another step than the one that ended.

@@ -12,7 +12,7 @@ import (
 // WeChat allows 50 changes a month, and reading first also answers what a call of unknown outcome did.
 func (s *Service) setDomains(ctx context.Context, w *work) outcome {
 	if w.spec.Domains == nil {
-		return skipTo(Committing, "domains stay as they are")
+		return skipTo(Committing, factOf("domains stay as they are"))
 	}
 	server, err := s.setServerDomains(ctx, w)
 	if err != nil {
@@ -23,7 +23,7 @@ func (s *Service) setDomains(ctx context.Context, w *work) outcome {
 		return s.failed(w, err, false)
 	}
 	if !server && !web {
-		return skipTo(Committing, "domains are as wanted already")
+		return skipTo(Committing, factOf("domains are as wanted already"))
 	}
 	return advance(Committing)
 }
@@ -51,9 +51,9 @@ func (s *Service) setServerDomains(ctx context.Context, w *work) (changed bool, 
 			return false, err
 		}
 		if len(missing) > 0 {
-			return false, &StepError{Code: "domain_not_on_platform", Detail: strings.Join(missing, ", ")}
+			return false, &StepError{Code: "domain_not_on_platform", Detail: namesOnly(strings.Join(missing, ", "))}
 		}
-		return false, &StepError{Code: "domain_refused", Detail: strings.Join(gaps, ", ")}
+		return false, &StepError{Code: "domain_refused", Detail: namesOnly(strings.Join(gaps, ", "))}
 	}
 	return true, nil
 }
@@ -80,7 +80,7 @@ func (s *Service) setWebviewDomains(ctx context.Context, w *work) (changed bool,
 		}
 	}
 	if gaps := without(wanted, result); len(gaps) > 0 {
-		return false, &StepError{Code: "domain_refused", Detail: strings.Join(gaps, ", ")}
+		return false, &StepError{Code: "domain_refused", Detail: namesOnly(strings.Join(gaps, ", "))}
 	}
 	return true, nil
 }

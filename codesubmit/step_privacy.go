@@ -26,14 +26,14 @@ func (s *Service) setPrivacy(ctx context.Context, w *work) outcome {
 		}
 	}
 	if keys := keysWithoutText(now, nil); len(keys) > 0 {
-		return blocked("privacy_missing", strings.Join(keys, ", "))
+		return blocked("privacy_missing", namesOnly(strings.Join(keys, ", ")))
 	}
 	next := Submitting
 	if w.spec.Audit.Submit == "manual" && !w.goSubmit {
 		next = Trial
 	}
 	if !changed {
-		return skipTo(next, "guideline is complete already")
+		return skipTo(next, factOf("guideline is complete already"))
 	}
 	return advance(next)
 }

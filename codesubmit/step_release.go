@@ -23,13 +23,13 @@ func (s *Service) awaitRelease(ctx context.Context, w *work) outcome {
 		opens, err := windowOpens(w.spec.Release.Window, now, s.cfg.Location)
 		switch {
 		case err != nil:
-			return blocked("window_invalid", err.Error())
+			return blocked("window_invalid", factFrom(err))
+		case opens.IsZero(): // as for 30 February
+			return blocked("window_invalid", factOf("the release window never opens"))
 		case !opens.After(now):
 			return advance(Releasing)
-		case opens.IsZero():
-			return blocked("window_invalid", "the release window never opens")
 		case opens.Before(now.Add(s.cfg.AuditPoll)):
-			return waitUntil(opens, "release window")
+			return waitUntil(opens, factOf("waits for the release window"))
 		}
 	}
 	version, err := w.api.VersionInfo(ctx)
@@ -37,12 +37,12 @@ func (s *Service) awaitRelease(ctx context.Context, w *work) outcome {
 		return s.failed(w, err, false)
 	}
 	if isLive(version, w) {
-		return outcome{to: Released, detail: "released in WeChat's console"}
+		return outcome{to: Released, detail: factOf("released in WeChat's console")}
 	}
 	if out := s.stillApproved(ctx, w); out != nil {
 		return *out
 	}
-	return waitUntil(now.Add(s.cfg.AuditPoll), "")
+	return waitUntil(now.Add(s.cfg.AuditPoll), Fact{})
 }
 
 // stillApproved asks whether release would publish our version: it publishes the last approved one, whosever that is.
@@ -58,9 +58,9 @@ func (s *Service) stillApproved(ctx context.Context, w *work) *outcome {
 		return nil
 	}
 	if latest.AuditID == w.AuditID && latest.State == wechat.AuditWithdrawn {
-		return &outcome{to: Blocked, failure: &StepError{Code: "audit_changed", Detail: "the approved version was withdrawn"}, apply: s.resumeAt(w, Submitting)}
+		return &outcome{to: Blocked, failure: &StepError{Code: "audit_changed", Detail: factOf("the approved version was withdrawn")}, apply: s.resumeAt(w, Submitting)}
 	}
-	return &outcome{to: Blocked, failure: &StepError{Code: "audit_changed", Detail: "WeChat's latest audit is " + latest.UserVersion + ", not ours"}, apply: s.resumeAt(w, Submitting)}
+	return &outcome{to: Blocked, failure: &StepError{Code: "audit_changed", Detail: factOf("WeChat's latest audit is of version %s, not ours", latest.UserVersion)}, apply: s.resumeAt(w, Submitting)}
 }
 
 // release publishes the approved version, once, and looks that it is live. A lost answer is read from release_info.
@@ -76,10 +76,10 @@ func (s *Service) release(ctx context.Context, w *work) outcome {
 	}
 	if w.sentAt != nil {
 		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
-			return outcome{wait: minTime(rest, s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: "release sent, live version is not ours yet"}}
+			return outcome{wait: minTime(rest, s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("release sent, live version is not ours yet")}}
 		}
 		if w.Attempts >= releaseChecks {
-			return blocked("release_not_visible", "the live version is not ours")
+			return blocked("release_not_visible", factOf("the live version is not ours"))
 		}
 	}
 	if out := s.stillApproved(ctx, w); out != nil {
@@ -90,19 +90,19 @@ func (s *Service) release(ctx context.Context, w *work) outcome {
 		return s.failed(w, err, true)
 	}
 	if version, err = w.api.VersionInfo(ctx); err != nil || !isLive(version, w) {
-		return outcome{wait: s.cfg.Now().Add(s.cfg.RetryBase), keep: true, err: &StepError{Code: "release_not_visible", Detail: "accepted, not live yet"}}
+		return outcome{wait: s.cfg.Now().Add(s.cfg.RetryBase), keep: true, err: &StepError{Code: "release_not_visible", Detail: factOf("accepted, not live yet")}}
 	}
 	return s.verified(ctx, w)
 }
 
 // verified compares what users have now with what was wanted. Differences are told, they do not undo a release.
 func (s *Service) verified(ctx context.Context, w *work) outcome {
-	detail := ""
+	var detail Fact
 	if w.spec.Domains != nil {
 		effective, err := w.api.EffectiveDomain(ctx)
 		if err == nil {
 			if gaps := domainGaps(w.spec.Domains.server(), effective.Effective, false); len(gaps) > 0 {
-				detail = "not effective yet: " + strings.Join(gaps, ", ")
+				detail = factOf("not effective yet: %s", strings.Join(gaps, ", "))
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package codesubmit
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -19,15 +18,15 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 	case err != nil:
 		return s.failed(w, err, false)
 	case s.isOurAudit(w, latest) && latest.AuditID != w.endedAuditID:
-		return s.submitted(w, latest.AuditID, "found in audit after an answer was lost")
+		return s.submitted(w, latest.AuditID, factOf("found in audit after an answer was lost"))
 	case underAudit(latest.State):
 		return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, keep: w.sentAt != nil, err: &StepError{
-			Code: "audit_running", Detail: fmt.Sprintf("audit %d of version %s is under way", latest.AuditID, latest.UserVersion),
+			Code: "audit_running", Detail: factOf("audit %d of version %s is under way", latest.AuditID, latest.UserVersion),
 		}}
 	}
 	if w.sentAt != nil {
 		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
-			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: "outcome unknown, reading back"}}
+			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("outcome unknown, reading back")}}
 		}
 	}
 	var auditID int64
@@ -46,10 +45,10 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 	case err != nil:
 		return s.failed(w, err, true)
 	}
-	return s.submitted(w, auditID, "")
+	return s.submitted(w, auditID, Fact{})
 }
 
-func (s *Service) submitted(w *work, auditID int64, detail string) outcome {
+func (s *Service) submitted(w *work, auditID int64, detail Fact) outcome {
 	return outcome{to: Auditing, detail: detail, apply: func(ctx context.Context, tx pgx.Tx) error {
 		return s.setAudit(ctx, tx, w.ID, auditID, wechat.AuditRunning)
 	}}

@@ -1,6 +1,9 @@
 package codesubmit
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Submission is one template version on its way to one merchant, as stored.
 type Submission struct {
@@ -50,7 +53,7 @@ type Step struct {
 	// Attempts counts tries that came to something; looking again while waiting is none.
 	Attempts int
 	Failure  *StepError
-	Detail   string
+	Detail   Fact
 }
 
 // StepState is where one step stands.
@@ -77,6 +80,8 @@ type pendingScreenshot struct {
 	id      int64
 	mediaID string
 }
+
+func formatID(id int64) string { return strconv.FormatInt(id, 10) }
 
 func minTime(a, b time.Time) time.Time {
 	if a.Before(b) {

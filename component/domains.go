@@ -70,11 +70,11 @@ func union(d wechat.PlatformDomains) []string {
 // is not sent: WeChat allows 50 changes a month. For web-view domains the confirm file must be in place before. It
 // fails with fault.Validation on anything but host[:port].
 func (s *Service) SetDomains(ctx context.Context, server, webview []string) (Domains, error) {
-	server, err := s.checkDomains(ctx, "server", server, maxServerDomains)
+	server, err := checkDomains("server", server, maxServerDomains)
 	if err != nil {
 		return Domains{}, err
 	}
-	webview, err = s.checkDomains(ctx, "webview", webview, maxWebviewDomains)
+	webview, err = checkDomains("webview", webview, maxWebviewDomains)
 	if err != nil {
 		return Domains{}, err
 	}
@@ -106,7 +106,7 @@ func setDomains(ctx context.Context, modify modifyDomains, want []string) (wecha
 	}
 	changed, err := modify(ctx, action, names, true)
 	if err != nil {
-		return wechat.PlatformDomains{}, refusedDomains(ctx, err, changed.Invalid)
+		return wechat.PlatformDomains{}, refusedDomains(err, changed.Invalid)
 	}
 	now, err = modify(ctx, wechat.DomainGet, nil, false) // the answer of a change may leave out a copy
 	now.Invalid = changed.Invalid
@@ -114,12 +114,11 @@ func setDomains(ctx context.Context, modify modifyDomains, want []string) (wecha
 }
 
 // refusedDomains adds the names WeChat did not like to its refusal.
-func refusedDomains(ctx context.Context, err error, names []string) error {
+func refusedDomains(err error, names []string) error {
 	if len(names) == 0 {
 		return err
 	}
-	list := strings.Join(names, ", ")
-	return fault.Wrap(err, fault.WeChatRefused, "%s", say(ctx, "微信拒绝了这些域名："+list, "WeChat refused these domains: "+list))
+	return fault.Wrap(err, fault.WeChatRefused, "WeChat refused these domains: %s", strings.Join(names, ", "))
 }
 
 func sameSet(a, b []string) bool {
@@ -129,19 +128,16 @@ func sameSet(a, b []string) bool {
 
 var domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9](:[0-9]{1,5})?$`)
 
-func (s *Service) checkDomains(ctx context.Context, list string, names []string, most int) ([]string, error) {
+func checkDomains(list string, names []string, most int) ([]string, error) {
 	if names == nil {
 		return nil, nil
 	}
-	var fields []fault.Field
+	var wrong fault.Collector
 	good := []string{}
 	for i, name := range names {
 		clean := strings.ToLower(strings.TrimSpace(name))
 		if !domainPattern.MatchString(clean) || !portFits(clean) {
-			fields = append(fields, fault.Field{
-				Location: "body." + list + "[" + strconv.Itoa(i) + "]", Value: name,
-				Message: say(ctx, "须为不带协议和路径的域名，例如 api.example.com。", "A domain has no scheme and no path, for example api.example.com."),
-			})
+			wrong.Add(fmt.Sprintf("body.%s[%d]", list, i), "A domain has no scheme and no path, for example api.example.com.", name)
 			continue
 		}
 		if !slices.Contains(good, clean) {
@@ -149,15 +145,9 @@ func (s *Service) checkDomains(ctx context.Context, list string, names []string,
 		}
 	}
 	if len(good) > most {
-		fields = append(fields, fault.Field{
-			Location: "body." + list,
-			Message:  say(ctx, fmt.Sprintf("最多 %d 个域名。", most), fmt.Sprintf("There are at most %d domains.", most)),
-		})
+		wrong.Add("body."+list, "There are at most %d domains.", nil, most)
 	}
-	if len(fields) > 0 {
-		return nil, &fault.Error{Kind: fault.Validation, Msg: fields[0].Message, Fields: fields}
-	}
-	return good, nil
+	return good, wrong.Err()
 }
 
 func portFits(name string) bool {

@@ -144,7 +144,7 @@ func (s *Service) putComponent(ctx context.Context, in *componentInput) (*body[c
 		Name:           in.Body.Name, Description: in.Body.Description, ReturnURLAllowlist: in.Body.Allowlist,
 	}
 	if change.HasCredentials() && user.Role != adminauth.Admin {
-		return nil, fault.New(fault.Forbidden, "%s", say(ctx, "只有管理员可以修改密钥。", "Only an administrator may change credentials."))
+		return nil, fault.New(fault.Forbidden, "Only an administrator may change credentials.")
 	}
 	if err := s.Change(ctx, change, user.Username); err != nil {
 		return nil, err
@@ -169,8 +169,8 @@ func (s *Service) getAccessToken(ctx context.Context, _ *struct{}) (*body[access
 
 func (s *Service) getTicket(ctx context.Context, _ *struct{}) (*body[ticketBody], error) {
 	t, err := s.Ticket(ctx)
-	if isKind(err, fault.Conflict) {
-		err = fault.Wrap(err, fault.NotFound, "%s", err.Error())
+	if none, ok := errors.AsType[*fault.Error](err); ok && none.Kind == fault.Conflict {
+		err = fault.Wrap(err, fault.NotFound, "%s", none)
 	}
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func (s *Service) RegisterInner(e *echo.Echo, authorizerToken func(ctx context.C
 	e.GET("/inner/authorizer-access-token", inner("token", func(c echo.Context) (sealed.Secret, error) {
 		appid := c.QueryParam("appid")
 		if appid == "" {
-			return sealed.Secret{}, fault.Invalid("query.appid", say(c.Request().Context(), "缺少参数 appid。", "The parameter appid is missing."), nil)
+			return sealed.Secret{}, fault.Invalid("query.appid", "The parameter appid is missing.", nil)
 		}
 		t, err := authorizerToken(c.Request().Context(), appid)
 		return t.Access, err

@@ -21,8 +21,7 @@ import (
 func (s *Service) ReturnURLAllowed(ctx context.Context, rawURL string) error {
 	target, err := parseTarget(rawURL)
 	if err != nil {
-		return fault.Invalid("body.return_url", say(ctx, "返回地址不是合法的 http(s) 地址。",
-			"The return URL is not a plain http(s) address: "+err.Error()+"."), nil)
+		return fault.Invalid("body.return_url", "The return URL is not a plain http(s) address: %s.", nil, err)
 	}
 	list, err := s.allowlist(ctx)
 	if err != nil {
@@ -34,8 +33,7 @@ func (s *Service) ReturnURLAllowed(ctx context.Context, rawURL string) error {
 			return nil
 		}
 	}
-	return fault.Invalid("body.return_url", say(ctx, "返回地址不在允许列表中，请先在平台设置里加入它的域名。",
-		"The return URL is not on the allowlist. Add its origin in the platform settings first."), nil)
+	return fault.Invalid("body.return_url", "The return URL is not on the allowlist. Add its origin in the platform settings first.", nil)
 }
 
 // place is an origin and a path in comparable form.
@@ -85,23 +83,23 @@ func parseTarget(raw string) (place, error) {
 	}
 	// Browsers drop tabs and line breaks and take "\" for "/"; white space at the ends is cut by some readers only.
 	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' || r >= 0x80 && r <= 0xa0 || r == 0xfffd }) {
-		return place{}, errors.New("it has spaces, control characters or backslashes")
+		return place{}, fault.New(fault.Validation, "it has spaces, control characters or backslashes")
 	}
 	scheme, rest, ok := strings.Cut(raw, "://")
 	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "http" && scheme != "https" {
-		return place{}, errors.New("it does not begin with https:// or http://")
+		return place{}, fault.New(fault.Validation, "it does not begin with https:// or http://")
 	}
 	authority := rest
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
 		authority = rest[:end]
 	}
 	if authority == "" || strings.ContainsAny(authority, "@%") {
-		return place{}, errors.New("the host is missing, or has user info or escapes")
+		return place{}, fault.New(fault.Validation, "the host is missing, or has user info or escapes")
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" || u.User != nil {
-		return place{}, errors.New("it cannot be read") // the parser's error would repeat the URL
+		return place{}, fault.New(fault.Validation, "it cannot be read") // the parser's error would repeat the URL
 	}
 	p := place{scheme: scheme, path: u.Path, port: defaultPort(scheme)}
 	if p.host, err = canonicalHost(u.Hostname()); err != nil {
@@ -109,7 +107,7 @@ func parseTarget(raw string) (place, error) {
 	}
 	if text := u.Port(); text != "" {
 		if p.port, err = strconv.Atoi(text); err != nil || p.port < 1 || p.port > 65535 {
-			return place{}, errors.New("the port is not a number from 1 to 65535")
+			return place{}, fault.New(fault.Validation, "the port is not a number from 1 to 65535")
 		}
 	}
 	if p.path == "" {
@@ -124,10 +122,10 @@ func parseTarget(raw string) (place, error) {
 // checkPath refuses dot segments, also escaped ones: browsers and servers resolve them, and out of a prefix they lead.
 func checkPath(decoded string) error {
 	if strings.ContainsFunc(decoded, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }) {
-		return errors.New("the path has escaped control characters or backslashes")
+		return fault.New(fault.Validation, "the path has escaped control characters or backslashes")
 	}
 	if strings.TrimSuffix(path.Clean(decoded), "/") != strings.TrimSuffix(decoded, "/") {
-		return errors.New("the path has empty or dot segments")
+		return fault.New(fault.Validation, "the path has empty or dot segments")
 	}
 	return nil
 }
@@ -135,7 +133,7 @@ func checkPath(decoded string) error {
 // canonicalHost is the host as browsers compare it: lower case, Chinese and other names in their xn-- form.
 func canonicalHost(host string) (string, error) {
 	if host == "" {
-		return "", errors.New("the host is missing")
+		return "", fault.New(fault.Validation, "the host is missing")
 	}
 	if strings.Contains(host, ":") { // IPv6; zones were refused with "%"
 		return strings.ToLower(host), nil
@@ -144,7 +142,7 @@ func canonicalHost(host string) (string, error) {
 	profile := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.Transitional(false), idna.StrictDomainName(true))
 	ascii, err := profile.ToASCII(host)
 	if err != nil || ascii == "" {
-		return "", errors.New("the host is not a domain name")
+		return "", fault.New(fault.Validation, "the host is not a domain name")
 	}
 	return ascii, nil
 }

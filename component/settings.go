@@ -137,7 +137,7 @@ func (c Change) HasCredentials() bool {
 // Change stores all of c or nothing. A changed message token or AES key leaves the one before it valid for reading. It
 // fails with fault.Validation, and with fault.Conflict for a credential that the environment sets.
 func (s *Service) Change(ctx context.Context, c Change, by string) error {
-	if err := s.validate(ctx, &c); err != nil {
+	if err := s.validate(&c); err != nil {
 		return err
 	}
 	err := pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) error {
@@ -220,11 +220,8 @@ var (
 )
 
 // validate collects everything that is wrong and brings the rest into the form that is stored.
-func (s *Service) validate(ctx context.Context, c *Change) error {
-	var fields []fault.Field
-	wrong := func(location, zh, en string, value any) {
-		fields = append(fields, fault.Field{Location: "body." + location, Message: say(ctx, zh, en), Value: value})
-	}
+func (s *Service) validate(c *Change) error {
+	var wrong fault.Collector
 	for _, item := range []struct {
 		location string
 		value    *sealed.Secret
@@ -236,35 +233,33 @@ func (s *Service) validate(ctx context.Context, c *Change) error {
 		{"encoding_aes_key", c.EncodingAESKey, s.cfg.EnvAESKey, "WX_ENCODING_AES_KEY"},
 	} {
 		if item.value != nil && !item.env.IsZero() {
-			f := fault.New(fault.Conflict, "%s", say(ctx,
-				item.location+" 由环境变量 "+item.variable+" 设置，请在那里修改。",
-				item.location+" is set by the environment variable "+item.variable+". Change it there."))
-			f.Fields = []fault.Field{{Location: "body." + item.location, Message: f.Msg}}
+			f := fault.Invalid("body."+item.location, "%s is set by the environment variable %s. Change it there.", nil, item.location, item.variable)
+			f.Kind = fault.Conflict
 			return f
 		}
 	}
 	if c.AppSecret != nil {
 		text := c.AppSecret.Reveal()
 		if text == "" || len(text) > 256 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			wrong("app_secret", "AppSecret 不能为空，也不能含空格。", "The app secret must not be empty or contain spaces.", nil)
+			wrong.Add("body.app_secret", "The app secret must not be empty or contain spaces.", nil)
 		}
 	}
 	if c.MessageToken != nil && !tokenPattern.MatchString(c.MessageToken.Reveal()) {
-		wrong("message_token", "消息校验Token 须为 3 至 32 位字母或数字。", "The message token has 3 to 32 letters or digits.", nil)
+		wrong.Add("body.message_token", "The message token has 3 to 32 letters or digits.", nil)
 	}
 	if c.EncodingAESKey != nil && !validAESKey(c.EncodingAESKey.Reveal()) {
-		wrong("encoding_aes_key", "消息加解密Key 须为 43 位字母或数字。", "The message AES key has exactly 43 letters or digits.", nil)
+		wrong.Add("body.encoding_aes_key", "The message AES key has exactly 43 letters or digits.", nil)
 	}
 	if c.Name != nil {
 		*c.Name = strings.TrimSpace(legible([]byte(*c.Name)))
 		if utf8.RuneCountInString(*c.Name) > 100 {
-			wrong("name", "名称最多 100 字。", "The name has at most 100 characters.", nil)
+			wrong.Add("body.name", "The name has at most 100 characters.", nil)
 		}
 	}
 	if c.Description != nil {
 		*c.Description = strings.TrimSpace(legible([]byte(*c.Description)))
 		if utf8.RuneCountInString(*c.Description) > 1000 {
-			wrong("description", "描述最多 1000 字。", "The description has at most 1000 characters.", nil)
+			wrong.Add("body.description", "The description has at most 1000 characters.", nil)
 		}
 	}
 	if c.ReturnURLAllowlist != nil {
@@ -272,7 +267,7 @@ func (s *Service) validate(ctx context.Context, c *Change) error {
 		for i, entry := range *c.ReturnURLAllowlist {
 			origin, err := parseAllowed(strings.TrimSpace(entry))
 			if err != nil || i >= 200 {
-				wrong(fmt.Sprintf("return_url_allowlist[%d]", i), "须为 https://host[:port][/路径前缀]，不含参数，最多 200 项。",
+				wrong.Add(fmt.Sprintf("body.return_url_allowlist[%d]", i),
 					"An entry is https://host[:port][/path prefix] without a query; there are at most 200.", entry)
 				continue
 			}
@@ -280,10 +275,7 @@ func (s *Service) validate(ctx context.Context, c *Change) error {
 		}
 		c.ReturnURLAllowlist = &list
 	}
-	if len(fields) == 0 {
-		return nil
-	}
-	return &fault.Error{Kind: fault.Validation, Msg: fields[0].Message, Fields: fields}
+	return wrong.Err()
 }
 
 func validAESKey(text string) bool {

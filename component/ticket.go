@@ -41,9 +41,8 @@ type TicketStatus struct {
 func (s *Service) Ticket(ctx context.Context) (Ticket, error) {
 	t, box, err := readTicket(ctx, s.deps.DB, s.cfg.AppID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Ticket{}, fault.New(fault.Conflict, "%s", say(ctx,
-			"还没有收到微信推送的 ticket。请检查授权事件接收配置，或在平台页重新启动推送。",
-			"No ticket has come from WeChat yet. Check the callback address in the console, or restart the push on the platform page."))
+		return Ticket{}, fault.New(fault.Conflict,
+			"No ticket has come from WeChat yet. Check the callback address in the console, or restart the push on the platform page.")
 	}
 	if err != nil {
 		return Ticket{}, fmt.Errorf("read ticket: %w", err)
@@ -156,7 +155,7 @@ func (s *Service) startPush(ctx context.Context) error {
 		return err
 	}
 	if creds.appSecret.IsZero() {
-		return errNoAppSecret(ctx)
+		return errNoAppSecret()
 	}
 	if err := s.deps.WeChat.StartPushTicket(ctx, creds.appSecret); err != nil {
 		return fmt.Errorf("restart ticket push: %w", err)
@@ -164,7 +163,6 @@ func (s *Service) startPush(ctx context.Context) error {
 	return nil
 }
 
-func errNoAppSecret(ctx context.Context) error {
-	return fault.New(fault.Conflict, "%s", say(ctx, "尚未设置平台的 AppSecret，请在平台设置中填写。",
-		"The platform's AppSecret is not set. Enter it in the platform settings."))
+func errNoAppSecret() error {
+	return fault.New(fault.Conflict, "The platform's AppSecret is not set. Enter it in the platform settings.")
 }

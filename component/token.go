@@ -58,7 +58,7 @@ func (s *Service) refresh(ctx context.Context, _ sealed.Secret) (tokenstore.Gran
 		return tokenstore.Grant{}, err
 	}
 	if creds.appSecret.IsZero() {
-		return tokenstore.Grant{}, errNoAppSecret(ctx)
+		return tokenstore.Grant{}, errNoAppSecret()
 	}
 	ticket, err := s.Ticket(ctx)
 	if err != nil {

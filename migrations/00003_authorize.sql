@@ -110,7 +110,7 @@ CREATE TABLE authorizer_sync (
     done        int         NOT NULL DEFAULT 0,
     total       int         NOT NULL DEFAULT 0,
     failed      int         NOT NULL DEFAULT 0,
-    errors      text[]      NOT NULL DEFAULT '{}',
+    errors      text[]      NOT NULL DEFAULT '{}', -- see syncProblem in authorize/sync.go
     started_by  text        NOT NULL DEFAULT '',
     started_at  timestamptz NOT NULL,
     finished_at timestamptz

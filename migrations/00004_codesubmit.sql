@@ -9,7 +9,7 @@ CREATE TABLE rollout (
     spec         jsonb       NOT NULL, -- without targets
     targets      jsonb       NOT NULL,
     total        int         NOT NULL,
-    pause_reason text        NOT NULL DEFAULT '',
+    pause_reason jsonb       NOT NULL DEFAULT '{}', -- {"en":…,"zh":…}
     created_by   text        NOT NULL DEFAULT '',
     created_at   timestamptz NOT NULL DEFAULT now(),
     start_at     timestamptz,
@@ -70,9 +70,9 @@ CREATE TABLE submission_step (
     errcode       int         NOT NULL DEFAULT 0,
     errmsg        text        NOT NULL DEFAULT '',
     rid           text        NOT NULL DEFAULT '',
-    -- code is our own word for a failure that has no errcode; detail are its facts.
+    -- code is our own word for a failure that has no errcode; detail are its facts: {"en":…,"zh":…}.
     code          text        NOT NULL DEFAULT '',
-    detail        text        NOT NULL DEFAULT '',
+    detail        jsonb       NOT NULL DEFAULT '{}',
     PRIMARY KEY (submission_id, seq)
 );
 

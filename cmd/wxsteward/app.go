@@ -75,6 +75,9 @@ func (a *app) run(ctx context.Context) (err error) {
 		return err
 	}
 	a.log.InfoContext(ctx, "starting", append([]any{slog.String("version", versionLine())}, a.cfg.attrs()...)...)
+	if a.cfg.transport != "token" {
+		a.log.WarnContext(ctx, "this version calls component APIs with a token whatever WX_COMPONENT_TRANSPORT says", slog.String("transport", a.cfg.transport))
+	}
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxsteward/wxsteward/internal/localpg"
+	"github.com/wxsteward/wxsteward/internal/postgres/postgrestest"
+	"github.com/wxsteward/wxsteward/internal/sealed"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
 )
 
@@ -214,4 +216,73 @@ func TestSecretsAreNotPrintedByAWrongConfiguration(t *testing.T) {
 	require.ErrorContains(t, err, "MASTER_KEY")
 	require.NotContains(t, err.Error()+out.String(), "short-secret-value")
 	require.NotContains(t, err.Error()+out.String(), "hunter2hunter2")
+}
+
+// TestDatabaseAwayAtStart starts the program before its database: it is alive, not ready, and goes on by itself.
+func TestDatabaseAwayAtStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	database, err := localpg.Start(t.Context(), localpg.Config{DataDir: dir, Fast: true})
+	require.NoError(t, err)
+	w := newWorld(t, nil)
+	w.env["DATABASE_URL"] = database.URL()
+	require.NoError(t, database.Stop(t.Context()))
+
+	p := w.spawn("serve")
+	eventually(t, "alive", func() (bool, string) {
+		status, err := get(t, w.base+"/healthz")
+		return err == nil && status == http.StatusOK, fmt.Sprint(status, err)
+	})
+	status, err := get(t, w.base+"/readyz")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	status, err = get(t, w.base+"/authorize/nothing")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, status, "pages say to come again")
+
+	database, err = localpg.Start(t.Context(), localpg.Config{DataDir: dir, Fast: true})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		require.NoError(t, database.Stop(ctx))
+	})
+	w.waitReady()
+	newOperator(t, w.base).signIn()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, <-p.done)
+}
+
+// TestWrongMasterKeyIsRefused starts with another key than the database's: nothing is served or changed.
+func TestWrongMasterKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	stop := w.start()
+	stop()
+	right := w.env["MASTER_KEY"]
+	w.env["MASTER_KEY"] = sealed.GenerateKey()
+	p := w.spawn("serve")
+	require.Error(t, <-p.done, "a non-zero exit code")
+	require.Contains(t, lastLines(w.output.String()), "MASTER_KEY is not the key")
+	w.env["MASTER_KEY"] = right
+	w.spawn("serve")
+	w.waitReady()
+	newOperator(t, w.base).signIn()
+}
+
+// TestTwoStartTogether starts two programs on one empty database at the same moment.
+func TestTwoStartTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.env["DATABASE_URL"] = postgrestest.EmptyURL(t)
+	first := w.base
+	w.spawn("serve")
+	port := freePort(t)
+	w.env["LISTEN_ADDR"], w.base = "127.0.0.1:"+port, "http://127.0.0.1:"+port
+	w.spawn("serve")
+	w.waitReady()
+	newOperator(t, w.base).signIn()
+	w.base = first
+	w.waitReady()
+	newOperator(t, w.base).signIn()
 }

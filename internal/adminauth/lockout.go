@@ -43,7 +43,7 @@ func (s *Service) reserve(ctx context.Context, username string, ip netip.Addr) (
 
 func tooMany(after time.Duration) error {
 	return &fault.Error{
-		Kind: fault.TooMany, Msg: "Too many tries to sign in. Wait for the time in Retry-After; open sessions go on.",
+		Kind: fault.TooMany, Format: "Too many tries to sign in. Wait for the time in Retry-After; open sessions go on.",
 		RetryAfter: max(after, time.Second),
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"fmt"
 	"regexp"
 	"sync"
 	"unicode/utf8"
@@ -72,7 +71,7 @@ func (h *hasher) match(password, hash string) (bool, error) {
 
 func checkPassword(location, password string) error {
 	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
-		return fault.Invalid(location, fmt.Sprintf("A password has %d to %d characters.", minPassword, maxPassword), nil)
+		return fault.Invalid(location, "A password has %d to %d characters.", nil, minPassword, maxPassword)
 	}
 	return nil
 }

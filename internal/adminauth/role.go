@@ -2,6 +2,8 @@ package adminauth
 
 import (
 	"context"
+
+	"github.com/wxsteward/wxsteward/internal/fault"
 )
 
 // Role is what a user or an API key may do. Each role includes those below it.
@@ -28,6 +30,22 @@ func (r Role) rank() int {
 	default:
 		return 0
 	}
+}
+
+// In is the role's name inside a sentence, as the pages call it.
+func (r Role) In(lang string) string {
+	if lang == fault.Chinese {
+		switch r {
+		case Admin:
+			return "管理员"
+		case Operator:
+			return "操作员"
+		case Viewer:
+			return "只读"
+		default:
+		}
+	}
+	return string(r)
 }
 
 // User is who calls: an administrator, or an API key under the name "key:<its name>".

@@ -63,8 +63,10 @@ func ProblemFor(err error, lang string) Problem {
 	if !ok || fe.Kind == Internal {
 		return p
 	}
-	own := ProblemOf(fe.Kind, fe.Msg, lang)
-	own.Errors = fe.Fields
+	own := ProblemOf(fe.Kind, fe.In(lang), lang)
+	for _, f := range fe.Fields {
+		own.Errors = append(own.Errors, Field{Location: f.Location, Message: Say(lang, f.Message, f.Args...), Value: f.Value})
+	}
 	own.RetryAfter = fe.RetryAfter
 	own.WeChat = p.WeChat
 	return own
@@ -133,7 +135,7 @@ func describe(kind Kind) (status int, zhTitle, enTitle, zhDetail, enDetail strin
 			"请先登录。", "Sign in first."
 	case Unauthorized:
 		return http.StatusConflict, "授权已取消", "Authorization withdrawn",
-			"商家已取消授权，请重新发起授权。", "The merchant has withdrawn its authorization. Send a new authorization link."
+			"商户已取消授权，请重新发起授权。", "The merchant has withdrawn its authorization. Send a new authorization link."
 	case Gone:
 		return http.StatusGone, "已失效", "Gone",
 			"该对象已失效。", "This is no longer available."

@@ -82,7 +82,7 @@ func TestProblemCarriesWeChatsAnswer(t *testing.T) {
 
 func TestProblemKeepsFieldsAndRetryAfter(t *testing.T) {
 	t.Parallel()
-	p := fault.ProblemFor(&fault.Error{Kind: fault.TooMany, Msg: "Wait.", RetryAfter: time.Minute}, fault.English)
+	p := fault.ProblemFor(&fault.Error{Kind: fault.TooMany, Format: "Wait.", RetryAfter: time.Minute}, fault.English)
 	require.Equal(t, time.Minute, p.RetryAfter)
 	p = fault.ProblemFor(fault.Invalid("body.name", "Too long.", "abc"), fault.English)
 	want := []fault.Field{{Location: "body.name", Message: "Too long.", Value: "abc"}}

@@ -78,7 +78,7 @@ func (s *Server) contain(next echo.HandlerFunc) echo.HandlerFunc {
 			if c.Response().Committed {
 				panic(http.ErrAbortHandler)
 			}
-			err = fault.Wrap(fmt.Errorf("panic: %v", p), fault.Internal, "panic")
+			err = fault.Wrap(fmt.Errorf("panic: %v", p), fault.Internal, "")
 		}()
 		return next(c)
 	}

@@ -139,10 +139,11 @@ func RefuseOperation(ctx huma.Context, err error) {
 // one of a field that cannot be a secret: a whole object could hold one anywhere.
 func fieldOf(err error, lang string) []fault.Field {
 	if fe, ok := errors.AsType[*fault.Error](err); ok {
-		if len(fe.Fields) > 0 {
-			return fe.Fields
+		p := fault.ProblemFor(fe, lang)
+		if len(p.Errors) > 0 {
+			return p.Errors
 		}
-		return []fault.Field{{Message: fe.Msg}}
+		return []fault.Field{{Message: p.Detail}}
 	}
 	var detail *huma.ErrorDetail
 	if d, ok := err.(huma.ErrorDetailer); ok {

@@ -147,7 +147,7 @@ func routes(s *httpserver.Server) {
 	failures := map[string]error{
 		"unknown":  errors.New("hunter2 in the database"),
 		"fault":    fault.New(fault.Conflict, "It runs already."),
-		"limit":    &fault.Error{Kind: fault.TooMany, Msg: "Wait.", RetryAfter: 1500 * time.Millisecond},
+		"limit":    &fault.Error{Kind: fault.TooMany, Format: "Wait.", RetryAfter: 1500 * time.Millisecond},
 		"huma":     huma.Error404NotFound("Nothing here."),
 		"huma-500": huma.Error500InternalServerError("hunter2", errors.New("hunter2")),
 	}

@@ -44,6 +44,10 @@ func (r *reporter) Write(p []byte) (int, error) {
 }
 
 func levelOf(line string) slog.Level {
+	// What our own asking whether it is there brings about at every first start.
+	if strings.HasSuffix(line, "the database system is starting up") || strings.HasSuffix(line, "database \""+database+"\" does not exist") {
+		return slog.LevelDebug
+	}
 	switch word, _, _ := strings.Cut(line, ":"); word {
 	case "PANIC":
 		return slog.LevelError

@@ -27,7 +27,7 @@ export function outdated(kind: LiveKind, event: LiveEvent): Key[] | null {
     case 'link':
       return [[...keys.links, 'list'], ...one(keys.link, event.id), keys.simulator];
     case 'rollout':
-      return [[...keys.rollouts, 'list'], ...one(keys.rollout, event.id)];
+      return [[...keys.rollouts, 'list'], [...keys.rollouts, 'overview'], ...one(keys.rollout, event.id)];
     case 'submission':
       return [[...keys.submissions, 'list'], ...one(keys.submission, event.id), keys.rollouts, keys.simulator];
     case 'message':

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api, call, request } from './client';
 import { Problem } from './problem';
+import type { paths } from './schema';
 import type { Meta, Page, Session } from './types';
 
 /** keys are the names under which answers are kept; live events name them again to say what is out of date. */
@@ -87,15 +88,7 @@ export function linkQuery(id: string) {
   });
 }
 
-export interface AuthorizerFilter {
-  status?: string;
-  kind?: string;
-  q?: string;
-  biz_id?: string;
-  label?: string;
-  func_scope?: number;
-  limit?: number;
-}
+export type AuthorizerFilter = Omit<NonNullable<paths['/authorizers']['get']['parameters']['query']>, 'cursor'>;
 
 export function authorizersQuery(query: AuthorizerFilter) {
   return list(keys.authorizers, { ...query }, (q, signal) =>
@@ -146,17 +139,19 @@ export function messageQuery(id: string) {
   });
 }
 
-export const draftsQuery = list(keys.drafts, { limit: 200 }, (q, signal) =>
-  call(api.GET('/template-drafts', { params: { query: q }, signal })),
-);
+// The libraries come whole, in one page.
+export const draftsQuery = list(keys.drafts, {}, (_, signal) => call(api.GET('/template-drafts', { signal })));
 
-export const templatesQuery = list(keys.templates, { limit: 200 }, (q, signal) =>
-  call(api.GET('/templates', { params: { query: q }, signal })),
-);
+export const templatesQuery = list(keys.templates, {}, (_, signal) => call(api.GET('/templates', { signal })));
 
 export function rolloutsQuery(query: { state?: string; limit?: number }) {
   return list(keys.rollouts, query, (q, signal) => call(api.GET('/rollouts', { params: { query: q }, signal })));
 }
+
+export const overviewQuery = queryOptions({
+  queryKey: [...keys.rollouts, 'overview'],
+  queryFn: ({ signal }) => call(api.GET('/rollouts/overview', { signal })),
+});
 
 export function rolloutQuery(id: string) {
   return queryOptions({

@@ -4,43 +4,28 @@
  */
 
 export interface paths {
-    "/meta": {
+    "/api-keys": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** What runs here */
-        get: operations["get-meta"];
+        /** List API keys */
+        get: operations["list-api-keys"];
         put?: never;
-        post?: never;
+        /**
+         * Create an API key
+         * @description The key is in the answer and is never shown again. Send it as Authorization: Bearer wxs_…
+         */
+        post: operations["create-api-key"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Who is signed in */
-        get: operations["get-session"];
-        put?: never;
-        /** Sign in */
-        post: operations["sign-in"];
-        /** Sign out */
-        delete: operations["sign-out"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/session/password": {
+    "/api-keys/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -49,93 +34,23 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change the own password */
-        post: operations["change-password"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/component": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The platform account */
-        get: operations["get-component"];
-        /** Change the platform account */
-        put: operations["update-component"];
         post?: never;
-        delete?: never;
+        /** Delete an API key */
+        delete: operations["delete-api-key"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/component/ticket/restart": {
+    "/audit-log": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        put?: never;
-        /** Ask WeChat to push tickets again */
-        post: operations["restart-ticket"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/component/check": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Self-check */
-        post: operations["check-component"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/component/domains": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Platform domains */
-        get: operations["get-platform-domains"];
-        /** Change platform domains */
-        put: operations["set-platform-domains"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/component/domains/confirm-file": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Verification file of web-view domains */
-        get: operations["get-domain-confirm-file"];
+        /** Read the audit log, newest first */
+        get: operations["list-audit-log"];
         put?: never;
         post?: never;
         delete?: never;
@@ -151,11 +66,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Authorization links */
-        get: operations["list-links"];
+        /** Links, newest first */
+        get: operations["list-authorization-links"];
         put?: never;
-        /** Create an authorization link */
-        post: operations["create-link"];
+        /** Invite a merchant */
+        post: operations["create-authorization-link"];
         delete?: never;
         options?: never;
         head?: never;
@@ -170,11 +85,11 @@ export interface paths {
             cookie?: never;
         };
         /** One link */
-        get: operations["get-link"];
+        get: operations["get-authorization-link"];
         put?: never;
         post?: never;
         /** Revoke a link */
-        delete: operations["revoke-link"];
+        delete: operations["revoke-authorization-link"];
         options?: never;
         head?: never;
         patch?: never;
@@ -187,7 +102,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Merchants */
+        /** Merchants, newest first */
         get: operations["list-authorizers"];
         put?: never;
         post?: never;
@@ -206,8 +121,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Read all merchants from WeChat again */
-        post: operations["sync-authorizers"];
+        /** Compare all merchants with WeChat's list */
+        post: operations["start-authorizer-sync"];
         delete?: never;
         options?: never;
         head?: never;
@@ -221,8 +136,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Progress of a sync */
-        get: operations["get-sync"];
+        /** How a synchronization is */
+        get: operations["get-authorizer-sync"];
         put?: never;
         post?: never;
         delete?: never;
@@ -245,8 +160,25 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Change our own data of a merchant */
-        patch: operations["update-authorizer"];
+        /** Set biz ids, labels and ext */
+        patch: operations["change-authorizer"];
+        trace?: never;
+    };
+    "/authorizers/{appid}/access-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A merchant's access token */
+        get: operations["get-authorizer-access-token"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/authorizers/{appid}/refresh": {
@@ -258,7 +190,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Read a merchant from WeChat again */
+        /** Read a merchant's details from WeChat */
         post: operations["refresh-authorizer"];
         delete?: never;
         options?: never;
@@ -273,8 +205,146 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Versions of a mini program */
+        /** What WeChat has of a mini program now */
         get: operations["get-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/component": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The platform account */
+        get: operations["get-component"];
+        /** Change the platform account */
+        put: operations["put-component"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/component/access-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The component access token */
+        get: operations["get-component-access-token"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/component/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try what the platform account depends on */
+        post: operations["check-component"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/component/domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The platform's domains */
+        get: operations["get-component-domains"];
+        /** Set the platform's domains in both copies */
+        put: operations["put-component-domains"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/component/domains/confirm-file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The file that proves web-view domains */
+        get: operations["get-component-domain-confirm-file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/component/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest ticket */
+        get: operations["get-component-ticket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/component/ticket/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have WeChat push tickets again */
+        post: operations["restart-component-ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Live updates */
+        get: operations["live-updates"];
         put?: never;
         post?: never;
         delete?: never;
@@ -290,7 +360,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Messages */
+        /** Messages WeChat pushed */
         get: operations["list-messages"];
         put?: never;
         post?: never;
@@ -307,10 +377,376 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One message */
+        /** One message with its body */
         get: operations["get-message"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/meta": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Version and mode of this program */
+        get: operations["get-meta"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List rollouts, newest first */
+        get: operations["list-rollouts"];
+        put?: never;
+        /** Create a rollout and start it */
+        post: operations["create-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rollouts and submissions by state */
+        get: operations["get-rollout-overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look what stands in the way, changing nothing */
+        post: operations["preflight-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One rollout with its counts */
+        get: operations["get-rollout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a rollout */
+        post: operations["cancel-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hold a rollout */
+        post: operations["pause-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on with a paused rollout */
+        post: operations["resume-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/{id}/retry-failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send failed, blocked and rejected submissions on again */
+        post: operations["retry-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is signed in */
+        get: operations["get-session"];
+        put?: never;
+        /**
+         * Sign in
+         * @description Sets the session cookie and the csrf cookie, whose value goes into X-CSRF-Token. Ten wrong tries for a user name or from an address within 15 minutes: 429 with Retry-After.
+         */
+        post: operations["sign-in"];
+        /** Sign out */
+        delete: operations["sign-out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change one's own password
+         * @description Ends all sessions of the user; the answer sets the cookies of a new one.
+         */
+        post: operations["change-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List submissions, newest first */
+        get: operations["list-submissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One submission with its timeline */
+        get: operations["get-submission"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End this submission */
+        post: operations["cancel-submission"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Release the approved version now */
+        post: operations["release-submission"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on at the first unfinished step */
+        post: operations["retry-submission"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions/{id}/screenshots/{shot}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One picture of a rejection */
+        get: operations["get-screenshot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions/{id}/speed-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask WeChat to review sooner */
+        post: operations["speed-up-submission"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions/{id}/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Submit the trial version for audit */
+        post: operations["submit-submission"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions/{id}/trial-qr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** QR code of the trial version */
+        get: operations["get-trial-qr"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the audit back (5 a day, 10 a month for each mini program) */
+        post: operations["withdraw-submission"];
         delete?: never;
         options?: never;
         head?: never;
@@ -324,8 +760,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Template drafts */
-        get: operations["list-drafts"];
+        /** List the draft box */
+        get: operations["list-template-drafts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -341,10 +777,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Templates */
+        /** List the template library, newest first */
         get: operations["list-templates"];
         put?: never;
-        /** Add a draft to the templates */
+        /** Freeze a draft as a template */
         post: operations["add-template"];
         delete?: never;
         options?: never;
@@ -369,7 +805,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/rollouts/preflight": {
+    "/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List users */
+        get: operations["list-users"];
+        put?: never;
+        /** Create a user */
+        post: operations["create-user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -377,711 +831,934 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
-        /** What would happen */
-        post: operations["preflight-rollout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/rollouts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Rollouts */
-        get: operations["list-rollouts"];
-        put?: never;
-        /** Start a rollout */
-        post: operations["create-rollout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/rollouts/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One rollout */
-        get: operations["get-rollout"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Delete a user */
+        delete: operations["delete-user"];
         options?: never;
         head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/rollouts/{id}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** pause */
-        post: operations["pause-rollout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/rollouts/{id}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** resume */
-        post: operations["resume-rollout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/rollouts/{id}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** cancel */
-        post: operations["cancel-rollout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/rollouts/{id}/retry-failed": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** retry-failed */
-        post: operations["retry-failed-rollout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/submissions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Submissions */
-        get: operations["list-submissions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/submissions/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One submission */
-        get: operations["get-submission"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/submissions/{id}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** retry */
-        post: operations["retry-submission"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/submissions/{id}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** cancel */
-        post: operations["cancel-submission"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/submissions/{id}/submit": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** submit */
-        post: operations["submit-submission"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/submissions/{id}/release": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** release */
-        post: operations["release-submission"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/submissions/{id}/withdraw": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** withdraw */
-        post: operations["withdraw-submission"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/submissions/{id}/speed-up": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** speed-up */
-        post: operations["speed-up-submission"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/submissions/{id}/trial-qr": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** QR code of the trial version */
-        get: operations["get-trial-qr"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
+        /**
+         * Change a user's role or password
+         * @description A new role holds from the next call on; a new password ends the user's sessions.
+         */
+        patch: operations["change-user"];
         trace?: never;
     };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Problem: {
-            type?: string;
-            title: string;
+        AccessState: {
+            /** Format: date-time */
+            expires_at: string | null;
+            present: boolean;
+        };
+        AccessTokenBody: {
+            access_token: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        "Add-templateRequest": {
+            /** Format: int64 */
+            draft_id: number;
+        };
+        AuditEntry: {
+            /** @description The operation's id in this description. */
+            action: string;
+            /** Format: date-time */
+            at: string;
+            id: string;
+            ip: string;
+            method: string;
+            /** @enum {string} */
+            outcome: "ok" | "refused" | "failed";
+            path: string;
             /** Format: int64 */
             status: number;
-            detail?: string;
-            code: string;
-            errors?: {
-                location: string;
-                message: string;
-                value?: unknown;
-            }[];
-            wechat?: {
-                /** Format: int64 */
-                errcode: number;
-                errmsg: string;
-                rid?: string;
-                hint?: string;
-            };
+            target: string;
+            /** @description User name, key:<name of the API key>, or the name tried at a failed sign-in. */
+            user: string;
         };
-        Meta: {
-            version: string;
-            simulation: boolean;
+        AuditItem: {
+            address?: string;
+            first_class: string;
+            /** Format: int64 */
+            first_id: number;
+            second_class: string;
+            /** Format: int64 */
+            second_id: number;
+            tag?: string;
+            third_class?: string;
+            /** Format: int64 */
+            third_id?: number;
+            title?: string;
+        };
+        AuditSlot: {
+            /** Format: date-time */
+            at: string;
+            audit_id: string;
+            reason: string;
+            /**
+             * Format: int64
+             * @description 0 approved, 1 rejected, 2 under audit, 3 withdrawn, 4 delayed.
+             */
+            status: number;
+            user_desc: string;
+            user_version: string;
+        };
+        AuditSpec: {
+            feedback_info?: string;
+            item_list?: components["schemas"]["AuditItem"][];
+            order_path?: string;
+            privacy_api_not_use?: boolean;
+            /**
+             * @default auto
+             * @enum {string}
+             */
+            submit: "auto" | "manual";
+            ugc_declare?: components["schemas"]["UGCDeclare"];
+            /** @description Release notes; the place for a test account. */
+            version_desc?: string;
+        };
+        AuthorizeAccessTokenBody: {
+            access_token: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        AuthorizerBody: {
+            /**
+             * Format: int64
+             * @description 1 normal, 14 closed, 16 banned, 18 warned, 19 frozen.
+             */
+            account_status: number | null;
+            alias: string;
             appid: string;
-            name: string;
+            /** Format: date-time */
+            authorized_at: string | null;
+            basic_config: {
+                [key: string]: unknown;
+            };
+            biz_ids: string[];
+            categories: components["schemas"]["Category"][];
+            /** Format: date-time */
+            created_at: string;
+            /** @description This merchant's own data for ext_json. */
+            ext: {
+                [key: string]: unknown;
+            };
+            /** @description Permission sets granted. */
+            func_scopes: number[];
+            head_img: string;
+            /**
+             * Format: date-time
+             * @description When the details were last read from WeChat.
+             */
+            info_at: string | null;
+            /** @description Why the last reading failed and what to do; empty when it did not. */
+            info_error: string;
+            /**
+             * @description Empty until WeChat has told.
+             * @enum {string}
+             */
+            kind: "" | "miniprogram" | "official" | "other";
+            labels: string[];
+            /** @description WeChat takes no token of this merchant any more; it has to authorize again. */
+            needs_reauthorization: boolean;
+            /** @description The account's domains by kind. */
+            network: components["schemas"]["Network"];
+            nick_name: string;
+            principal_name: string;
+            qrcode_url: string;
+            /** Format: int64 */
+            register_type: number | null;
+            /** Format: int64 */
+            service_type: number | null;
+            signature: string;
+            /** @enum {string} */
+            status: "authorized" | "unauthorized";
+            token: components["schemas"]["TokenStatus"];
+            /** Format: date-time */
+            unauthorized_at: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Original id, gh_… */
+            user_name: string;
+            /** Format: int64 */
+            verify_type: number | null;
         };
-        User: {
-            id: string;
-            username: string;
+        AuthorizerItem: {
+            /**
+             * Format: int64
+             * @description 1 normal, 14 closed, 16 banned, 18 warned, 19 frozen.
+             */
+            account_status: number | null;
+            appid: string;
+            /** Format: date-time */
+            authorized_at: string | null;
+            biz_ids: string[];
+            /** @description Permission sets granted. */
+            func_scopes: number[];
+            head_img: string;
+            /**
+             * Format: date-time
+             * @description When the details were last read from WeChat.
+             */
+            info_at: string | null;
+            /** @description Why the last reading failed and what to do; empty when it did not. */
+            info_error: string;
+            /**
+             * @description Empty until WeChat has told.
+             * @enum {string}
+             */
+            kind: "" | "miniprogram" | "official" | "other";
+            labels: string[];
+            /** @description WeChat takes no token of this merchant any more; it has to authorize again. */
+            needs_reauthorization: boolean;
+            nick_name: string;
+            principal_name: string;
+            qrcode_url: string;
+            /** Format: int64 */
+            register_type: number | null;
+            /** Format: int64 */
+            service_type: number | null;
+            /** @enum {string} */
+            status: "authorized" | "unauthorized";
+            /** Format: date-time */
+            unauthorized_at: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Original id, gh_… */
+            user_name: string;
+            /** Format: int64 */
+            verify_type: number | null;
+        };
+        BlockedAuthorizer: {
+            appid: string;
+            blockers: components["schemas"]["Blocker"][];
+            nick_name: string;
+        };
+        Blocker: {
+            code: string;
+            detail: string;
+            hint: string;
+        };
+        CallbackBody: {
+            /** @description 消息与事件接收URL */
+            biz_url: string;
+            /** @description 授权事件接收URL */
+            component_url: string;
+        };
+        Category: {
+            first: string;
+            second: string;
+        };
+        ChangeInputBody: {
+            /** @description Replaces all. */
+            biz_ids?: string[];
+            /** @description Replaces the whole object. */
+            ext?: {
+                [key: string]: unknown;
+            };
+            /** @description Replaces all. */
+            labels?: string[];
+        };
+        ChangePasswordInputBody: {
+            /** Format: password */
+            current_password: string;
+            /** Format: password */
+            new_password: string;
+        };
+        ChangeUserInputBody: {
+            /** Format: password */
+            password?: string;
+            /** @enum {string} */
+            role?: "admin" | "operator" | "viewer";
+        };
+        Check: {
+            detail: string;
+            hint: string;
+            name: string;
+            ok: boolean;
+        };
+        ChecksBody: {
+            checks: components["schemas"]["Check"][];
+        };
+        ComponentBody: {
+            access_token: components["schemas"]["AccessState"];
+            appid: string;
+            callback: components["schemas"]["CallbackBody"];
+            credentials: components["schemas"]["Credentials"];
+            description: string;
+            /** @enum {string} */
+            mode: "server" | "cloudrun";
+            name: string;
+            return_url_allowlist: string[];
+            ticket: components["schemas"]["TicketState"];
+            /** @enum {string} */
+            transport: "token" | "openapi" | "cloudtoken";
+        };
+        ComponentInputBody: {
+            /** @description Admins only. */
+            app_secret?: string;
+            description?: string;
+            /** @description 消息加解密Key, 43 letters or digits. Admins only. */
+            encoding_aes_key?: string;
+            /** @description 消息校验Token, 3 to 32 letters or digits. Admins only. */
+            message_token?: string;
+            name?: string;
+            /** @description Origins, optionally with a path prefix. */
+            return_url_allowlist?: string[];
+        };
+        ConfirmFileBody: {
+            file_content: string;
+            file_name: string;
+        };
+        CreateKeyInputBody: {
+            /** Format: date-time */
+            expires_at?: string | null;
+            name: string;
             /** @enum {string} */
             role: "admin" | "operator" | "viewer";
         };
-        Session: {
-            user: components["schemas"]["User"];
-            /** Format: date-time */
-            expires_at: string | null;
-        };
-        Component: {
-            appid: string;
+        CreateUserInputBody: {
+            /** Format: password */
+            password: string;
             /** @enum {string} */
-            mode: "server" | "cloudrun";
-            transport: string;
-            name: string;
-            description: string;
-            callback: {
-                component_url: string;
-                biz_url: string;
-            };
-            credentials: {
-                /** @enum {string} */
-                app_secret: "stored" | "environment" | "missing";
-                /** @enum {string} */
-                message_token: "stored" | "environment" | "missing";
-                /** @enum {string} */
-                encoding_aes_key: "stored" | "environment" | "missing";
-            };
-            ticket: {
-                present: boolean;
-                /** Format: date-time */
-                received_at?: string | null;
-                /** Format: int64 */
-                age_seconds?: number | null;
-            };
-            access_token: {
-                present: boolean;
-                /** Format: date-time */
-                expires_at?: string | null;
-            };
-            return_url_allowlist: string[];
+            role: "admin" | "operator" | "viewer";
+            username: string;
         };
-        ComponentUpdate: {
-            app_secret?: string;
-            message_token?: string;
-            encoding_aes_key?: string;
-            name?: string;
-            description?: string;
-            return_url_allowlist?: string[];
+        Credentials: {
+            /** @enum {string} */
+            app_secret: "stored" | "environment" | "missing";
+            /** @enum {string} */
+            encoding_aes_key: "stored" | "environment" | "missing";
+            /** @enum {string} */
+            message_token: "stored" | "environment" | "missing";
         };
-        Check: {
-            name: string;
-            ok: boolean;
-            detail: string;
-            hint?: string;
+        DeliveryItem: {
+            id: string;
+            rule_id: string;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "dead";
         };
         DomainLists: {
             server: string[];
             webview: string[];
         };
-        PlatformDomains: {
+        DomainSpec: {
+            download?: string[];
+            request?: string[];
+            tcp?: string[];
+            udp?: string[];
+            upload?: string[];
+            webview?: string[];
+            ws_request?: string[];
+        };
+        DomainsBody: {
+            /** @description What WeChat refused in the change just made. */
+            invalid: components["schemas"]["DomainLists"];
+            /** @description The copy that counts for everybody (全网发布版). */
+            published: components["schemas"]["DomainLists"];
             server: string[];
+            /** @description The copy for accounts on the test list (测试版). */
+            testing: components["schemas"]["DomainLists"];
             webview: string[];
-            published?: components["schemas"]["DomainLists"];
-            testing?: components["schemas"]["DomainLists"];
-            invalid?: components["schemas"]["DomainLists"];
         };
-        Link: {
-            id: string;
-            url: string;
-            qr_url: string;
-            biz_id: string;
-            /** @enum {string} */
-            kind: "miniprogram" | "official" | "any";
-            appid?: string;
-            func_scopes?: number[];
-            return_url?: string;
-            single_use?: boolean;
-            /** @enum {string} */
-            status: "pending" | "opened" | "authorized" | "failed" | "expired" | "revoked";
-            /** Format: date-time */
-            expires_at: string;
-            authorizer_appid: string;
-            error: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            opened_at?: string | null;
-            /** Format: date-time */
-            authorized_at?: string | null;
+        DomainsInputBody: {
+            /** @description host[:port] without scheme; left out: not changed. */
+            server?: string[];
+            /** @description host[:port] without scheme; left out: not changed. */
+            webview?: string[];
         };
-        LinkCreate: {
-            biz_id: string;
-            /** @enum {string} */
-            kind: "miniprogram" | "official" | "any";
-            appid?: string;
-            func_scopes?: number[];
-            return_url?: string;
-            /** Format: int64 */
-            ttl_seconds?: number;
-            single_use?: boolean;
-        };
-        Authorizer: {
-            appid: string;
-            kind: string;
-            nick_name: string;
-            user_name: string;
-            head_img: string;
-            qrcode_url: string;
-            principal_name: string;
-            /** @enum {string} */
-            status: "authorized" | "unauthorized";
-            biz_ids: string[];
-            labels: string[];
-            func_scopes: number[];
-            /** Format: int64 */
-            verify_type?: number | null;
-            /** Format: int64 */
-            register_type?: number | null;
-            /** Format: int64 */
-            account_status?: number | null;
+        DraftView: {
             /** Format: date-time */
-            authorized_at?: string | null;
-            /** Format: date-time */
-            updated_at: string;
-        };
-        AuthorizerDetail: {
-            appid: string;
-            kind: string;
-            nick_name: string;
-            user_name: string;
-            head_img: string;
-            qrcode_url: string;
-            principal_name: string;
-            /** @enum {string} */
-            status: "authorized" | "unauthorized";
-            biz_ids: string[];
-            labels: string[];
-            func_scopes: number[];
-            /** Format: int64 */
-            verify_type?: number | null;
-            /** Format: int64 */
-            register_type?: number | null;
-            /** Format: int64 */
-            account_status?: number | null;
-            /** Format: date-time */
-            authorized_at?: string | null;
-            /** Format: date-time */
-            updated_at: string;
-            alias: string;
-            signature: string;
-            categories: {
-                [key: string]: unknown;
-            }[];
-            network: {
-                [key: string]: unknown;
-            };
-            basic_config: {
-                [key: string]: unknown;
-            };
-            token: {
-                /** Format: date-time */
-                expires_at?: string | null;
-            };
-            ext: {
-                [key: string]: unknown;
-            };
-        };
-        AuthorizerPatch: {
-            biz_ids?: string[];
-            labels?: string[];
-            ext?: {
-                [key: string]: unknown;
-            };
-        };
-        Versions: {
-            experience?: {
-                [key: string]: unknown;
-            } | null;
-            audit?: {
-                [key: string]: unknown;
-            } | null;
-            live?: {
-                [key: string]: unknown;
-            } | null;
-            history?: {
-                [key: string]: unknown;
-            }[];
-            gray?: {
-                [key: string]: unknown;
-            } | null;
-            visit_status?: unknown;
-        };
-        Sync: {
-            id: string;
-            /** @enum {string} */
-            state?: "running" | "completed" | "failed";
-            /** Format: int64 */
-            done?: number;
-            /** Format: int64 */
-            total?: number;
-            /** Format: int64 */
-            failed?: number;
-            errors?: {
-                [key: string]: unknown;
-            }[];
-        };
-        Message: {
-            id: string;
-            /** @enum {string} */
-            channel: "component" | "biz";
-            appid: string;
-            info_type: string;
-            msg_type: string;
-            event: string;
-            from_user: string;
-            to_user: string;
-            msg_id: string;
-            /** Format: date-time */
-            created_at?: string | null;
-            /** Format: date-time */
-            received_at: string;
-            /** @enum {string} */
-            state: "handled" | "pending" | "failed";
-            error: string;
-        };
-        MessageDetail: {
-            id: string;
-            /** @enum {string} */
-            channel: "component" | "biz";
-            appid: string;
-            info_type: string;
-            msg_type: string;
-            event: string;
-            from_user: string;
-            to_user: string;
-            msg_id: string;
-            /** Format: date-time */
-            created_at?: string | null;
-            /** Format: date-time */
-            received_at: string;
-            /** @enum {string} */
-            state: "handled" | "pending" | "failed";
-            error: string;
-            body: string;
-        };
-        Draft: {
+            create_time: string;
+            developer: string;
             /** Format: int64 */
             draft_id: number;
-            user_version: string;
+            source_miniprogram: string;
+            source_miniprogram_appid: string;
             user_desc: string;
-            source_miniprogram?: string;
-            source_miniprogram_appid?: string;
-            developer?: string;
-            /** Format: date-time */
-            create_time: string;
-        };
-        Template: {
-            /** Format: int64 */
-            template_id: number;
-            /** Format: int64 */
-            draft_id?: number | null;
             user_version: string;
-            user_desc: string;
-            source_miniprogram?: string;
-            source_miniprogram_appid?: string;
-            developer?: string;
-            /** Format: int64 */
-            template_type?: number;
-            /** Format: date-time */
-            create_time: string;
         };
-        Privacy: {
-            owner_setting: {
-                contact_email?: string;
-                contact_phone?: string;
-                contact_qq?: string;
-                contact_weixin?: string;
-                notice_method: string;
-                store_expire_timestamp?: string;
-            };
-            setting_list?: {
-                privacy_key: string;
-                privacy_text: string;
-            }[];
-        };
-        RolloutRequest: {
-            name: string;
-            /** Format: int64 */
-            template_id: number;
-            user_version: string;
-            user_desc?: string;
-            targets: {
-                appids?: string[];
-                labels?: string[];
-                all?: boolean;
-            };
-            ext_json?: {
-                [key: string]: unknown;
-            };
-            domains?: {
-                request?: string[];
-                ws_request?: string[];
-                upload?: string[];
-                download?: string[];
-                udp?: string[];
-                tcp?: string[];
-                webview?: string[];
-            };
-            privacy?: components["schemas"]["Privacy"];
-            audit?: {
-                /** @enum {string} */
-                submit?: "auto" | "manual";
-                item_list?: {
-                    [key: string]: unknown;
-                }[];
-                version_desc?: string;
-                feedback_info?: string;
-                privacy_api_not_use?: boolean;
-                order_path?: string;
-            };
-            release?: {
-                /** @enum {string} */
-                mode?: "auto" | "manual";
-            };
-        };
-        Blocker: {
+        FailureView: {
             code: string;
             detail: string;
-            hint?: string;
+            /** Format: int64 */
+            errcode: number;
+            errmsg: string;
+            hint: string;
+            rid: string;
         };
-        Preflight: {
-            ready: string[];
-            blocked: {
-                appid: string;
-                blockers: components["schemas"]["Blocker"][];
-            }[];
+        Field: {
+            location: string;
+            message: string;
+            value?: unknown;
         };
-        Rollout: {
+        GraySlot: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            percentage: number;
+            /**
+             * Format: int64
+             * @description 1 running, 2 paused.
+             */
+            status: number;
+        };
+        HistorySlot: {
+            /** Format: int64 */
+            app_version: number;
+            /** Format: date-time */
+            at: string;
+            user_desc: string;
+            user_version: string;
+        };
+        KeyInfo: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description Null: it does not expire.
+             */
+            expires_at: string | null;
             id: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_used_at: string | null;
             name: string;
             /** @enum {string} */
-            state: "scheduled" | "running" | "paused" | "completed" | "canceled";
+            role: "admin" | "operator" | "viewer";
+        };
+        LinkBody: {
+            /** @description Only this account may authorize; empty: any. */
+            appid: string;
+            /** Format: date-time */
+            authorized_at: string | null;
+            /** @description The account that authorized last. */
+            authorizer_appid: string;
+            biz_id: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** @description Why the last attempt failed and what to do. */
+            error: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Permission sets asked for; empty: all. */
+            func_scopes: number[];
+            id: string;
+            /** @enum {string} */
+            kind: "miniprogram" | "official" | "any";
+            /** Format: date-time */
+            opened_at: string | null;
+            /** @description A QR code of the page. */
+            qr_url: string;
+            return_url: string;
+            single_use: boolean;
+            /** @enum {string} */
+            status: "pending" | "opened" | "authorized" | "failed" | "expired" | "revoked";
+            /** @description The page for the merchant. */
+            url: string;
+        };
+        LiveEvent: {
+            appid?: string;
+            id: string;
+            state?: string;
+        };
+        MessageBody: {
+            appid: string;
+            /** @description Decrypted. Viewers see *** where a secret is. */
+            body: string;
+            /** @enum {string} */
+            channel: "component" | "biz";
+            /**
+             * Format: date-time
+             * @description WeChat's time; null where it gave none.
+             */
+            created_at: string | null;
+            deliveries: components["schemas"]["DeliveryItem"][];
+            /** @description Why the last try failed; empty when handled. */
+            error: string;
+            event: string;
+            from_user: string;
+            id: string;
+            info_type: string;
+            msg_id: string;
+            msg_type: string;
+            /** Format: date-time */
+            received_at: string;
+            /** @enum {string} */
+            state: "handled" | "pending" | "failed";
+            to_user: string;
+        };
+        MessageItem: {
+            appid: string;
+            /** @enum {string} */
+            channel: "component" | "biz";
+            /**
+             * Format: date-time
+             * @description WeChat's time; null where it gave none.
+             */
+            created_at: string | null;
+            deliveries: components["schemas"]["DeliveryItem"][];
+            /** @description Why the last try failed; empty when handled. */
+            error: string;
+            event: string;
+            from_user: string;
+            id: string;
+            info_type: string;
+            msg_id: string;
+            msg_type: string;
+            /** Format: date-time */
+            received_at: string;
+            /** @enum {string} */
+            state: "handled" | "pending" | "failed";
+            to_user: string;
+        };
+        MetaOutputBody: {
+            appid: string;
+            /** @description WeChat is simulated. */
+            simulation: boolean;
+            version: string;
+        };
+        Network: {
+            download: string[];
+            prefetch_dns: string[];
+            request: string[];
+            tcp: string[];
+            udp: string[];
+            upload: string[];
+            webview: string[];
+            ws_request: string[];
+        };
+        NewKey: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description Null: it does not expire.
+             */
+            expires_at: string | null;
+            id: string;
+            /** @description Shown only now. */
+            key: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_used_at: string | null;
+            name: string;
+            /** @enum {string} */
+            role: "admin" | "operator" | "viewer";
+        };
+        NewLinkInputBody: {
+            /** @description Only this account may authorize. */
+            appid?: string;
+            /** @description Your own id of the merchant, at most 128 characters. */
+            biz_id: string;
+            /** @description Permission sets (权限集) to ask for; left out: all of the platform. */
+            func_scopes?: number[];
+            /** @enum {string} */
+            kind: "miniprogram" | "official" | "any";
+            /** @description Where the merchant goes afterwards; must be on the allowlist. */
+            return_url?: string;
+            /** @description Default true: the first account that authorizes uses the link up. */
+            single_use?: boolean;
+            /**
+             * Format: int64
+             * @description Default 604800 (7 days).
+             */
+            ttl_seconds?: number;
+        };
+        Overview: {
+            /** @description Rollouts by state. */
+            rollouts: {
+                [key: string]: number;
+            };
+            /** @description Submissions by state, over all rollouts. */
+            submissions: {
+                [key: string]: number;
+            };
+        };
+        OwnerSetting: {
+            contact_email?: string;
+            contact_phone?: string;
+            contact_qq?: string;
+            contact_weixin?: string;
+            ext_file_media_id?: string;
+            notice_method?: string;
+            /** @description Digits and 天, e.g. 30天; empty: the shortest time needed. */
+            store_expire_timestamp?: string;
+        };
+        PageAuditEntry: {
+            items: components["schemas"]["AuditEntry"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageAuthorizerItem: {
+            items: components["schemas"]["AuthorizerItem"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageDraftView: {
+            items: components["schemas"]["DraftView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageKeyInfo: {
+            items: components["schemas"]["KeyInfo"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageLinkBody: {
+            items: components["schemas"]["LinkBody"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageMessageItem: {
+            items: components["schemas"]["MessageItem"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageRolloutView: {
+            items: components["schemas"]["RolloutView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageSubmissionView: {
+            items: components["schemas"]["SubmissionView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageTemplateView: {
+            items: components["schemas"]["TemplateView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageUserInfo: {
+            items: components["schemas"]["UserInfo"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PreflightResult: {
+            blocked: components["schemas"]["BlockedAuthorizer"][];
+            ready: string[];
+        };
+        PrivacySetting: {
+            privacy_key: string;
+            privacy_text: string;
+        };
+        PrivacySpec: {
+            owner_setting: components["schemas"]["OwnerSetting"];
+            setting_list?: components["schemas"]["PrivacySetting"][];
+        };
+        Problem: {
+            /** @description Stable word for programs. */
+            code: string;
+            /** @description What is wrong and what to do, for people. */
+            detail: string;
+            /** @description Each wrong input. */
+            errors?: components["schemas"]["Field"][];
+            /** @description Names this request in the log. */
+            request_id?: string;
+            /**
+             * Format: int64
+             * @description HTTP status.
+             */
+            status: number;
+            /** @description The kind of problem in a few words. */
+            title: string;
+            /** @description Identifies the kind of problem; one for each code. */
+            type: string;
+            /** @description WeChat's refusal. */
+            wechat?: components["schemas"]["WeChat"];
+        };
+        ReleaseSpec: {
+            gray?: number[];
+            gray_interval?: unknown;
+            /**
+             * @default auto
+             * @enum {string}
+             */
+            mode: "auto" | "manual";
+            /** @description Cron expression: minute hour day month weekday, in TIMEZONE; empty: any time. */
+            window?: string;
+        };
+        RolloutView: {
+            /** @description Submissions by state. */
             counts: {
                 [key: string]: number;
             };
-            /** Format: int64 */
-            total: number;
-            created_by: string;
             /** Format: date-time */
             created_at: string;
+            created_by: string;
             /** Format: date-time */
-            finished_at?: string | null;
-            pause_reason?: string;
+            finished_at: string | null;
+            id: string;
+            name: string;
+            pause_reason: string;
+            spec: components["schemas"]["Spec"];
+            /** Format: date-time */
+            start_at: string | null;
+            /** @enum {string} */
+            state: "scheduled" | "running" | "paused" | "completed" | "canceled";
             /** Format: int64 */
             template_id: number;
+            /** Format: int64 */
+            total: number;
+            user_desc: string;
             user_version: string;
-            user_desc?: string;
-            /** Format: date-time */
-            start_at?: string | null;
         };
-        Step: {
+        SessionInfo: {
+            /** Format: date-time */
+            expires_at: string | null;
+            user: components["schemas"]["User"];
+        };
+        SignInInputBody: {
+            /** Format: password */
+            password: string;
+            username: string;
+        };
+        Slot: {
+            /** Format: date-time */
+            at: string;
+            user_desc: string;
+            user_version: string;
+        };
+        Slots: {
+            /** @description Last version submitted through this platform. */
+            audit: components["schemas"]["AuditSlot"];
+            /** @description Trial version (体验版). */
+            experience: components["schemas"]["Slot"];
+            /** @description Gray release (分阶段发布) under way. */
+            gray: components["schemas"]["GraySlot"];
+            /** @description Versions that a rollback can go to, at most five. */
+            history: components["schemas"]["HistorySlot"][];
+            live: components["schemas"]["Slot"];
+            /** Format: int64 */
+            visit_status: number;
+        };
+        Spec: {
+            audit?: components["schemas"]["AuditSpec"];
+            /** @description Absent: domains stay as they are. */
+            domains?: components["schemas"]["DomainSpec"];
+            /** @description An object; strings may use {{appid}} {{biz_id}} {{nick_name}} {{label}}. */
+            ext_json?: unknown;
+            /** @description Empty: the version is the name. */
+            name?: string;
+            /** @description Absent: the privacy guideline stays as it is. */
+            privacy?: components["schemas"]["PrivacySpec"];
+            release?: components["schemas"]["ReleaseSpec"];
+            /** Format: date-time */
+            start_at?: string;
+            strategy?: components["schemas"]["StrategySpec"];
+            targets: components["schemas"]["Targets"];
+            /** Format: int64 */
+            template_id: number;
+            user_desc?: string;
+            user_version: string;
+        };
+        StepView: {
+            /** Format: int64 */
+            attempts: number;
+            detail: string;
+            /** Format: int64 */
+            errcode: number;
+            errmsg: string;
+            /** Format: date-time */
+            finished_at: string | null;
+            hint: string;
             name: string;
+            rid: string;
+            /** Format: date-time */
+            started_at: string | null;
             /** @enum {string} */
             state: "pending" | "running" | "done" | "failed" | "skipped";
-            /** Format: date-time */
-            started_at?: string | null;
-            /** Format: date-time */
-            finished_at?: string | null;
-            /** Format: int64 */
-            attempts?: number;
-            /** Format: int64 */
-            errcode?: number;
-            errmsg?: string;
-            rid?: string;
-            hint?: string;
-            detail?: string;
         };
-        Submission: {
-            id: string;
-            rollout_id: string;
+        StrategySpec: {
+            /** Format: int64 */
+            batch_size?: number;
+            /** Format: int64 */
+            canary?: number;
+            /** Format: int64 */
+            max_failed_percent?: number;
+        };
+        SubmissionView: {
             appid: string;
+            /** @description WeChat's id; empty before there is one. */
+            audit_id: string;
+            /** Format: date-time */
+            created_at: string;
+            error: components["schemas"]["FailureView"];
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
             nick_name: string;
+            /** @description Why WeChat's reviewers rejected or postponed it. */
+            reason: string;
+            rollout_id: string;
+            /** @description Pictures of the rejection, under this API's sign-in. */
+            screenshots: string[];
             state: string;
+            steps: components["schemas"]["StepView"][];
             /** Format: int64 */
             template_id: number;
+            /** Format: date-time */
+            updated_at: string;
             user_version: string;
-            audit_id?: string | null;
-            reason?: string;
-            screenshots?: string[];
+            /**
+             * Format: date-time
+             * @description When it is looked at again.
+             */
+            wait_until: string | null;
+        };
+        SyncBody: {
+            /** Format: int64 */
+            done: number;
+            /** @description At most 50. */
+            errors: string[];
+            /** Format: int64 */
+            failed: number;
             /** Format: date-time */
-            wait_until?: string | null;
-            error?: {
-                code?: string;
-                detail?: string;
-                /** Format: int64 */
-                errcode?: number;
-                errmsg?: string;
-                rid?: string;
-                hint?: string;
-            } | null;
+            finished_at: string | null;
+            id: string;
             /** Format: date-time */
-            created_at?: string;
+            started_at: string;
+            /** @enum {string} */
+            state: "running" | "completed" | "failed";
+            /** Format: int64 */
+            total: number;
+        };
+        SyncStarted: {
+            id: string;
+        };
+        Targets: {
+            all?: boolean;
+            appids?: string[];
+            labels?: string[];
+        };
+        TemplateView: {
             /** Format: date-time */
-            updated_at?: string;
+            create_time: string;
+            developer: string;
+            /** Format: int64 */
+            draft_id: number | null;
+            source_miniprogram: string;
+            source_miniprogram_appid: string;
+            /** Format: int64 */
+            template_id: number;
+            /**
+             * Format: int64
+             * @description 0 ordinary, 1 standard (withdrawn by WeChat).
+             */
+            template_type: number;
+            user_desc: string;
+            user_version: string;
+        };
+        TicketBody: {
             /** Format: date-time */
-            finished_at?: string | null;
-            steps?: components["schemas"]["Step"][];
+            received_at: string;
+            ticket: string;
+        };
+        TicketState: {
+            /** Format: int64 */
+            age_seconds: number | null;
+            present: boolean;
+            /** Format: date-time */
+            received_at: string | null;
+        };
+        TokenStatus: {
+            /**
+             * Format: date-time
+             * @description Null when there is no token at hand.
+             */
+            expires_at: string | null;
+        };
+        UGCDeclare: {
+            audit_desc?: string;
+            /** Format: int64 */
+            has_audit_team: number;
+            method?: number[];
+            other_scene_desc?: string;
+            scene: number[];
+        };
+        User: {
+            id: string;
+            /** @enum {string} */
+            role: "admin" | "operator" | "viewer";
+            username: string;
+        };
+        UserInfo: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            /** @enum {string} */
+            role: "admin" | "operator" | "viewer";
+            username: string;
+        };
+        WeChat: {
+            /** Format: int64 */
+            errcode: number;
+            errmsg: string;
+            /** @description What the operator should do, in Chinese or English by Accept-Language. */
+            hint: string;
+            /** @description WeChat's request id, for its support. */
+            rid: string;
         };
     };
     responses: never;
@@ -1092,385 +1769,152 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    "get-meta": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Meta"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "sign-in": {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    username: string;
-                    password: string;
-                };
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "sign-out": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "change-password": {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    current_password: string;
-                    new_password: string;
-                };
-            };
-        };
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-component": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Component"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "update-component": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ComponentUpdate"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Component"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "restart-ticket": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "check-component": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        checks: components["schemas"]["Check"][];
-                    };
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-platform-domains": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PlatformDomains"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "set-platform-domains": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["DomainLists"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PlatformDomains"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-domain-confirm-file": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        file_name: string;
-                        file_content: string;
-                    };
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "list-links": {
+    "list-api-keys": {
         parameters: {
             query?: {
+                /** @description Items a page. */
                 limit?: number;
+                /** @description next_cursor of the page before. */
                 cursor?: string;
-                status?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageKeyInfo"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-api-key": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateKeyInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-api-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-audit-log": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                user?: string;
+                action?: string;
+                outcome?: "ok" | "refused" | "failed";
+                since?: string;
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAuditEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-authorization-links": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                status?: "pending" | "opened" | "authorized" | "failed" | "expired" | "revoked";
                 biz_id?: string;
             };
             header?: never;
@@ -1485,15 +1929,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Link"][];
-                        next_cursor: string;
-                        /** Format: int64 */
-                        total: number | null;
-                    };
+                    "application/json": components["schemas"]["PageLinkBody"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1504,10 +1943,11 @@ export interface operations {
             };
         };
     };
-    "create-link": {
+    "create-authorization-link": {
         parameters: {
             query?: never;
             header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -1515,20 +1955,20 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LinkCreate"];
+                "application/json": components["schemas"]["NewLinkInputBody"];
             };
         };
         responses: {
-            /** @description OK */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Link"];
+                    "application/json": components["schemas"]["LinkBody"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1539,7 +1979,7 @@ export interface operations {
             };
         };
     };
-    "get-link": {
+    "get-authorization-link": {
         parameters: {
             query?: never;
             header?: never;
@@ -1556,10 +1996,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Link"];
+                    "application/json": components["schemas"]["LinkBody"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1570,7 +2010,7 @@ export interface operations {
             };
         };
     };
-    "revoke-link": {
+    "revoke-authorization-link": {
         parameters: {
             query?: never;
             header?: never;
@@ -1588,7 +2028,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1602,13 +2042,17 @@ export interface operations {
     "list-authorizers": {
         parameters: {
             query?: {
+                /** @description Items a page. */
                 limit?: number;
+                /** @description next_cursor of the page before. */
                 cursor?: string;
-                status?: string;
-                kind?: string;
+                status?: "authorized" | "unauthorized";
+                kind?: "miniprogram" | "official" | "other";
+                /** @description Part of nick name, appid, original id or principal. */
                 q?: string;
                 biz_id?: string;
                 label?: string;
+                /** @description Permission set granted. */
                 func_scope?: number;
             };
             header?: never;
@@ -1623,15 +2067,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Authorizer"][];
-                        next_cursor: string;
-                        /** Format: int64 */
-                        total: number | null;
-                    };
+                    "application/json": components["schemas"]["PageAuthorizerItem"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1642,25 +2081,28 @@ export interface operations {
             };
         };
     };
-    "sync-authorizers": {
+    "start-authorizer-sync": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Accepted */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Sync"];
+                    "application/json": components["schemas"]["SyncStarted"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1671,7 +2113,7 @@ export interface operations {
             };
         };
     };
-    "get-sync": {
+    "get-authorizer-sync": {
         parameters: {
             query?: never;
             header?: never;
@@ -1688,10 +2130,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Sync"];
+                    "application/json": components["schemas"]["SyncBody"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1719,10 +2161,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AuthorizerDetail"];
+                    "application/json": components["schemas"]["AuthorizerBody"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1733,7 +2175,7 @@ export interface operations {
             };
         };
     };
-    "update-authorizer": {
+    "change-authorizer": {
         parameters: {
             query?: never;
             header?: never;
@@ -1744,7 +2186,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["AuthorizerPatch"];
+                "application/json": components["schemas"]["ChangeInputBody"];
             };
         };
         responses: {
@@ -1754,10 +2196,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AuthorizerDetail"];
+                    "application/json": components["schemas"]["AuthorizerBody"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1768,7 +2210,7 @@ export interface operations {
             };
         };
     };
-    "refresh-authorizer": {
+    "get-authorizer-access-token": {
         parameters: {
             query?: never;
             header?: never;
@@ -1785,10 +2227,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AuthorizerDetail"];
+                    "application/json": components["schemas"]["AuthorizeAccessTokenBody"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "refresh-authorizer": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizerBody"];
+                };
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1816,10 +2292,312 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Versions"];
+                    "application/json": components["schemas"]["Slots"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-component": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComponentBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-component": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ComponentInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComponentBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-component-access-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessTokenBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-component": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChecksBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-component-domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainsBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-component-domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DomainsInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainsBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-component-domain-confirm-file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfirmFileBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-component-ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "restart-component-ticket": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "live-updates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events named ticket, authorizer, link, rollout, submission, message or resync (read again). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LiveEvent"];
+                };
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1833,15 +2611,21 @@ export interface operations {
     "list-messages": {
         parameters: {
             query?: {
+                /** @description Items a page. */
                 limit?: number;
+                /** @description next_cursor of the page before. */
                 cursor?: string;
-                channel?: string;
+                channel?: "component" | "biz";
                 appid?: string;
                 info_type?: string;
                 msg_type?: string;
                 event?: string;
+                state?: "handled" | "pending" | "failed";
+                /** @description Received at this time or later. */
                 since?: string;
+                /** @description Received before this time. */
                 until?: string;
+                /** @description Text in the body, secrets left out. */
                 q?: string;
             };
             header?: never;
@@ -1856,15 +2640,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Message"][];
-                        next_cursor: string;
-                        /** Format: int64 */
-                        total: number | null;
-                    };
+                    "application/json": components["schemas"]["PageMessageItem"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1892,10 +2671,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MessageDetail"];
+                    "application/json": components["schemas"]["MessageBody"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1906,11 +2685,45 @@ export interface operations {
             };
         };
     };
-    "list-drafts": {
+    "get-meta": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetaOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-rollouts": {
         parameters: {
             query?: {
+                /** @description Items a page. */
                 limit?: number;
+                /** @description next_cursor of the page before. */
                 cursor?: string;
+                state?: "scheduled" | "running" | "paused" | "completed" | "canceled";
+                /** @description Part of the name or version. */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -1924,15 +2737,778 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Draft"][];
-                        next_cursor: string;
-                        /** Format: int64 */
-                        total: number | null;
-                    };
+                    "application/json": components["schemas"]["PageRolloutView"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-rollout": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Spec"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-rollout-overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "preflight-rollout": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Spec"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreflightResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-rollout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "cancel-rollout": {
+        parameters: {
+            query?: {
+                /** @description Take audits under way back; else they go on at WeChat and are not released. */
+                withdraw?: boolean;
+            };
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "pause-rollout": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resume-rollout": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-rollout": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePasswordInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-submissions": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                rollout_id?: string;
+                appid?: string;
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSubmissionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-submission": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "cancel-submission": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "release-submission": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-submission": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-screenshot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                shot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "speed-up-submission": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "submit-submission": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-trial-qr": {
+        parameters: {
+            query?: {
+                /** @description Page to open; empty: the first. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "withdraw-submission": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-template-drafts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageDraftView"];
+                };
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1945,10 +3521,7 @@ export interface operations {
     };
     "list-templates": {
         parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -1961,15 +3534,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Template"][];
-                        next_cursor: string;
-                        /** Format: int64 */
-                        total: number | null;
-                    };
+                    "application/json": components["schemas"]["PageTemplateView"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1984,6 +3552,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -1991,23 +3560,20 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /** Format: int64 */
-                    draft_id: number;
-                };
+                "application/json": components["schemas"]["Add-templateRequest"];
             };
         };
         responses: {
-            /** @description OK */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Template"];
+                    "application/json": components["schemas"]["TemplateView"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2036,7 +3602,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2047,47 +3613,13 @@ export interface operations {
             };
         };
     };
-    "preflight-rollout": {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RolloutRequest"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Preflight"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "list-rollouts": {
+    "list-users": {
         parameters: {
             query?: {
+                /** @description Items a page. */
                 limit?: number;
+                /** @description next_cursor of the page before. */
                 cursor?: string;
-                state?: string;
             };
             header?: never;
             path?: never;
@@ -2101,15 +3633,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Rollout"][];
-                        next_cursor: string;
-                        /** Format: int64 */
-                        total: number | null;
-                    };
+                    "application/json": components["schemas"]["PageUserInfo"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2120,10 +3647,11 @@ export interface operations {
             };
         };
     };
-    "create-rollout": {
+    "create-user": {
         parameters: {
             query?: never;
             header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -2131,20 +3659,20 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RolloutRequest"];
+                "application/json": components["schemas"]["CreateUserInputBody"];
             };
         };
         responses: {
-            /** @description OK */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Rollout"];
+                    "application/json": components["schemas"]["UserInfo"];
                 };
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2155,7 +3683,7 @@ export interface operations {
             };
         };
     };
-    "get-rollout": {
+    "delete-user": {
         parameters: {
             query?: never;
             header?: never;
@@ -2166,16 +3694,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
-            200: {
+            /** @description No Content */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["Rollout"];
-                };
+                content?: never;
             };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2186,7 +3712,7 @@ export interface operations {
             };
         };
     };
-    "pause-rollout": {
+    "change-user": {
         parameters: {
             query?: never;
             header?: never;
@@ -2195,7 +3721,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeUserInputBody"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {
@@ -2203,391 +3733,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Rollout"];
+                    "application/json": components["schemas"]["UserInfo"];
                 };
             };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "resume-rollout": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Rollout"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "cancel-rollout": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Rollout"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "retry-failed-rollout": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Rollout"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "list-submissions": {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-                rollout_id?: string;
-                appid?: string;
-                state?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["Submission"][];
-                        next_cursor: string;
-                        /** Format: int64 */
-                        total: number | null;
-                    };
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-submission": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Submission"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "retry-submission": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Submission"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "cancel-submission": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Submission"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "submit-submission": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Submission"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "release-submission": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Submission"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "withdraw-submission": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Submission"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "speed-up-submission": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Submission"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-trial-qr": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "image/*": string;
-                };
-            };
-            /** @description Problem */
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;

@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from 'react';
+import { createContext, type ReactNode, useCallback, useContext, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Dialog } from 'tdesign-react';
 import { Button } from './Button';
@@ -15,10 +15,16 @@ interface Question {
 }
 
 const Context = createContext<(question: Question) => void>(() => {});
+const Open = createContext(false);
 
 /** useConfirm asks before something is done that costs or cannot be undone. */
 export function useConfirm() {
   return useContext(Context);
+}
+
+/** useConfirming says whether a question is on the screen, so that Escape answers it and closes nothing behind it. */
+export function useConfirming() {
+  return useContext(Open);
 }
 
 export function ConfirmProvider({ children }: { children: ReactNode }) {
@@ -28,7 +34,10 @@ export function ConfirmProvider({ children }: { children: ReactNode }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
 
+  const asker = useRef<Element | null>(null);
+
   const ask = useCallback((q: Question) => {
+    asker.current = document.activeElement;
     setQuestion(q);
     setError(null);
     setBusy(false);
@@ -49,10 +58,9 @@ export function ConfirmProvider({ children }: { children: ReactNode }) {
     }
   }
 
-  const footer = useMemo(() => null, []);
   return (
     <Context.Provider value={ask}>
-      {children}
+      <Open.Provider value={visible}>{children}</Open.Provider>
       <Dialog
         visible={visible}
         header={question?.title ?? ''}
@@ -61,9 +69,13 @@ export function ConfirmProvider({ children }: { children: ReactNode }) {
         preventScrollThrough={false}
         closeOnOverlayClick={!busy}
         closeBtn={false}
-        footer={footer}
+        footer={false}
         onClose={() => setVisible(false)}
         onCancel={() => setVisible(false)}
+        onClosed={() => {
+          // The keyboard goes on where it was.
+          if (asker.current instanceof HTMLElement && asker.current.isConnected) asker.current.focus();
+        }}
       >
         <div className="confirm" data-testid="confirm">
           {question?.hint && <div className="muted">{question.hint}</div>}

@@ -16,7 +16,7 @@ import {
   ViewListIcon,
 } from 'tdesign-icons-react';
 import { Drawer } from 'tdesign-react';
-import { keys, metaQuery, sessionQuery } from '../api/queries';
+import { componentQuery, keys, metaQuery, sessionQuery } from '../api/queries';
 import { switchLanguage } from '../i18n';
 import { Button } from './Button';
 import { ProblemPanel } from './ProblemPanel';
@@ -102,6 +102,7 @@ export function Shell() {
   const client = useQueryClient();
   const session = useQuery(sessionQuery);
   const meta = useQuery(metaQuery);
+  const component = useQuery({ ...componentQuery, enabled: Boolean(session.data) });
   const live = useLive(Boolean(session.data));
   const [menu, setMenu] = useState(false);
 
@@ -141,7 +142,7 @@ export function Shell() {
       <div className="frame">
         <aside className="sidebar">
           <div className="sidebar__inner">
-            <Brand name={meta.data?.name} />
+            <Brand name={component.data?.name} />
             <Nav simulation={simulation} />
           </div>
         </aside>
@@ -183,7 +184,7 @@ export function Shell() {
         onClose={() => setMenu(false)}
       >
         <div className="drawermenu" data-testid="drawer-menu">
-          <Brand name={meta.data?.name} />
+          <Brand name={component.data?.name} />
           <Nav simulation={simulation} />
         </div>
       </Drawer>

@@ -1,5 +1,6 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import { Drawer } from 'tdesign-react';
+import { useConfirming } from './Confirm';
 
 interface Props {
   title: ReactNode;
@@ -11,6 +12,18 @@ interface Props {
 
 /** SidePanel slides in from the right; on a phone it fills the screen. Escape closes it. */
 export function SidePanel({ title, open, onClose, children, testId }: Props) {
+  const confirming = useConfirming();
+  const close = useRef(onClose);
+  close.current = onClose;
+  // Escape also works after the focused button is gone, when the drawer itself no longer hears the keyboard.
+  useEffect(() => {
+    if (!open || confirming) return;
+    const listen = (event: KeyboardEvent) => {
+      if (event.key === 'Escape' && document.activeElement === document.body) close.current();
+    };
+    document.addEventListener('keydown', listen);
+    return () => document.removeEventListener('keydown', listen);
+  }, [open, confirming]);
   return (
     <Drawer
       visible={open}

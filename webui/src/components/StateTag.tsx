@@ -53,8 +53,11 @@ export function LinkTag({ status }: { status: (typeof linkStatuses)[number] }) {
   );
 }
 
-export function AuthorizerTag({ status }: { status: 'authorized' | 'unauthorized' }) {
+export function AuthorizerTag({ status, stale }: { status: 'authorized' | 'unauthorized'; stale?: boolean }) {
   const { t } = useTranslation();
+  if (status === 'authorized' && stale) {
+    return <ToneTag tone="bad" text={t('authorizers.needsReauthorization')} testId="authorizer-status-stale" />;
+  }
   const good = status === 'authorized';
   return (
     <ToneTag

@@ -1,13 +1,13 @@
 import { useSyncExternalStore } from 'react';
 
 const listeners = new Set<() => void>();
-let now = Date.now();
+let beat = 0;
 let timer: ReturnType<typeof setInterval> | undefined;
 
 function subscribe(listener: () => void) {
   listeners.add(listener);
   timer ??= setInterval(() => {
-    now = Date.now();
+    beat++;
     for (const l of listeners) l();
   }, 10_000);
   return () => {
@@ -19,8 +19,8 @@ function subscribe(listener: () => void) {
   };
 }
 
-/** useNow is one clock for all relative times on the page; it moves every ten seconds. */
+/** useNow is the time now; whoever uses it is drawn again every ten seconds, all at once. */
 export function useNow(): number {
-  const shared = useSyncExternalStore(subscribe, () => now);
-  return Math.max(shared, Date.now() - 10_000);
+  useSyncExternalStore(subscribe, () => beat);
+  return Date.now();
 }

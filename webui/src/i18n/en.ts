@@ -271,6 +271,10 @@ export const en: Catalogue = {
     refreshed: 'Read again',
     publish: 'Roll out a version',
     withdrawnHint: 'The merchant has withdrawn its authorization. Nothing can be called until it authorizes again.',
+    reauthorizeHint:
+      'WeChat takes no token of this merchant any more. Have it authorize again: create an authorization link and send it.',
+    infoError: 'The data could not be read:',
+    needsReauthorization: 'Must authorize again',
     versions: 'Versions',
     versionExperience: 'Trial',
     versionAudit: 'In review',
@@ -661,8 +665,8 @@ export const en: Catalogue = {
     rejectReasonDefault:
       '1:The mini program breaks a rule:<br>(1):The home page does not fit the chosen category. Please change it and submit again.',
     rejectScreenshot: 'Add a screenshot',
-    faultNext: 'Next push',
-    faultNextHint: 'Let the simulated WeChat lose or repeat its next push.',
+    faultNext: 'Next audit result',
+    faultNextHint: 'Let the simulated WeChat lose or repeat the push of its next audit result; polling still finds it.',
     loseNext: 'Lose the next',
     duplicateNext: 'Repeat the next',
     faultCall: 'Let a call fail',

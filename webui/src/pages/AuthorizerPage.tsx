@@ -20,6 +20,7 @@ import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { useLabels } from '../components/useLabels';
 import { networkLists, versionFacts } from '../logic/authorizer';
+import { domainKinds } from '../logic/rollout';
 
 function OwnData({ merchant }: { merchant: AuthorizerDetail }) {
   const { t } = useTranslation();
@@ -187,8 +188,12 @@ function Basics({ merchant }: { merchant: AuthorizerDetail }) {
   const { t } = useTranslation();
   const labels = useLabels();
   const network = networkLists(merchant.network);
+  const networkName = (name: string) => {
+    const kind = domainKinds.find((k) => k === name);
+    return kind ? t(`newRollout.domain.${kind}`) : name;
+  };
   const categories = (merchant.categories ?? []).map((c) =>
-    [c.first, c.second, c.third].filter((part) => typeof part === 'string' && part !== '').join(' / '),
+    [c.first, c.second].filter((part) => part !== '').join(' / '),
   );
   return (
     <>
@@ -238,7 +243,12 @@ function Basics({ merchant }: { merchant: AuthorizerDetail }) {
           {network.length === 0 ? (
             <p className="faint">{t('authorizers.networkNone')}</p>
           ) : (
-            <Pairs items={network.map(([name, domains]) => [name, <code key={name}>{domains.join('\n')}</code>])} />
+            <Pairs
+              items={network.map(([name, domains]) => [
+                networkName(name),
+                <code key={name}>{domains.join('\n')}</code>,
+              ])}
+            />
           )}
         </Panel>
       )}
@@ -278,7 +288,7 @@ export default function AuthorizerPage() {
           merchant && (
             <>
               <Face large src={merchant.head_img} name={merchant.nick_name} />
-              <AuthorizerTag status={merchant.status} />
+              <AuthorizerTag status={merchant.status} stale={merchant.needs_reauthorization} />
             </>
           )
         }
@@ -306,6 +316,16 @@ export default function AuthorizerPage() {
       {merchant && (
         <>
           {!open && <div className="banner">{t('authorizers.withdrawnHint')}</div>}
+          {open && merchant.needs_reauthorization && (
+            <div className="banner" data-testid="needs-reauthorization">
+              {t('authorizers.reauthorizeHint')}
+            </div>
+          )}
+          {merchant.info_error && (
+            <div className="banner">
+              <b>{t('authorizers.infoError')}</b> {merchant.info_error}
+            </div>
+          )}
           <div className="columns">
             <div className="stack">
               <Basics merchant={merchant} />

@@ -20,6 +20,7 @@ import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { useFilter } from '../components/useFilter';
 import { useLabels } from '../components/useLabels';
+import { oneOf } from '../logic/oneof';
 
 function Chips({ values, none = '—' }: { values: string[] | null; none?: string }) {
   if (!values || values.length === 0) return <span className="none">{none}</span>;
@@ -91,7 +92,15 @@ export default function Authorizers() {
   const may = useCan('operator');
   const [filter, setFilter] = useFilter(['q', 'status', 'kind', 'biz_id', 'label', 'func_scope']);
   const list = useInfiniteQuery(
-    authorizersQuery({ ...filter, func_scope: Number(filter.func_scope) || undefined, limit: 50 }),
+    authorizersQuery({
+      q: filter.q,
+      biz_id: filter.biz_id,
+      label: filter.label,
+      status: oneOf(filter.status, ['authorized', 'unauthorized']),
+      kind: oneOf(filter.kind, ['miniprogram', 'official', 'other']),
+      func_scope: Number(filter.func_scope) || undefined,
+      limit: 50,
+    }),
   );
   const search = useCallback((q: string) => setFilter('q', q), [setFilter]);
   const filtered = Object.values(filter).some((v) => v !== '');
@@ -111,7 +120,7 @@ export default function Authorizers() {
       key: 'status',
       title: t('authorizers.status'),
       card: 'corner',
-      render: (a) => <AuthorizerTag status={a.status} />,
+      render: (a) => <AuthorizerTag status={a.status} stale={a.needs_reauthorization} />,
     },
     { key: 'kind', title: t('authorizers.kind'), render: (a) => labels.kind(a.kind) },
     { key: 'biz', title: t('authorizers.bizIds'), render: (a) => <Chips values={a.biz_ids} /> },

@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
 import { ChevronRightIcon } from 'tdesign-icons-react';
 import { api, call } from '../api/client';
-import { authorizerCountQuery, componentQuery, keys, rolloutsQuery } from '../api/queries';
+import { authorizerCountQuery, componentQuery, keys, overviewQuery, rolloutsQuery } from '../api/queries';
 import type { Component, Rollout } from '../api/types';
 import { ButtonLink } from '../components/Button';
 import { itemsOf } from '../components/DataList';
@@ -44,11 +44,11 @@ function Stats({ component }: { component: Component }) {
   const { t, i18n } = useTranslation();
   const authorized = useQuery(authorizerCountQuery({ status: 'authorized' }));
   const known = useQuery(authorizerCountQuery({}));
-  const running = useInfiniteQuery(rolloutsQuery({ state: 'running', limit: 20 }));
-  const paused = useInfiniteQuery(rolloutsQuery({ state: 'paused', limit: 20 }));
+  const overview = useQuery(overviewQuery);
   const age = useTicketAge(component);
   const stale = age !== null && age > staleMinutes * 60_000;
-  const active = (running.data?.pages[0]?.total ?? 0) + (paused.data?.pages[0]?.total ?? 0);
+  const paused = overview.data?.rollouts.paused ?? 0;
+  const active = (overview.data?.rollouts.running ?? 0) + paused;
   return (
     <div className="stats">
       <Stat
@@ -86,8 +86,8 @@ function Stats({ component }: { component: Component }) {
         to="/rollouts"
         label={t('dashboard.activeRollouts')}
         tone={active > 0 ? 'working' : 'idle'}
-        value={running.data && paused.data ? active : '…'}
-        note={paused.data?.pages[0]?.total ? `${t('rolloutState.paused')} ${paused.data.pages[0].total}` : ''}
+        value={overview.data ? active : '…'}
+        note={paused > 0 ? `${t('rolloutState.paused')} ${paused}` : ''}
       />
     </div>
   );

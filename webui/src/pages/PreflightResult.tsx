@@ -28,7 +28,7 @@ export function PreflightResult({ result, faded }: { result: Preflight; faded: b
         {(showAll ? blocked : blocked.slice(0, shownAtFirst)).map((b) => (
           <li key={b.appid} data-testid={`blocked-${b.appid}`}>
             <Link to={`/authorizers/${b.appid}`} target="_blank">
-              <code>{b.appid}</code>
+              {b.nick_name || ''} <code>{b.appid}</code>
             </Link>
             {(b.blockers ?? []).map((why) => (
               <div key={why.code} className="blocker" data-testid={`blocker-${why.code}`}>
@@ -51,13 +51,16 @@ export function PreflightResult({ result, faded }: { result: Preflight; faded: b
             className="disclosure"
             aria-expanded={showReady}
             onClick={() => setShowReady(!showReady)}
+            data-testid="show-ready"
           >
             {t('newRollout.readyList')}
           </button>
           {showReady && (
             <p className="appids">
               {ready.map((appid) => (
-                <code key={appid}>{appid}</code>
+                <code key={appid} data-testid="ready-appid">
+                  {appid}
+                </code>
               ))}
             </p>
           )}

@@ -5,7 +5,7 @@ import { Navigate, useSearchParams } from 'react-router-dom';
 import { Input } from 'tdesign-react';
 import { api, call } from '../api/client';
 import { asProblem, type Problem } from '../api/problem';
-import { keys, metaQuery, sessionQuery } from '../api/queries';
+import { keys, sessionQuery } from '../api/queries';
 import { Button } from '../components/Button';
 import { Field } from '../components/Field';
 import { ProblemPanel } from '../components/ProblemPanel';
@@ -46,7 +46,6 @@ export function SignIn() {
   const client = useQueryClient();
   const [params] = useSearchParams();
   const session = useQuery(sessionQuery);
-  const meta = useQuery(metaQuery);
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
   const [busy, setBusy] = useState(false);
@@ -66,7 +65,6 @@ export function SignIn() {
     try {
       const answer = await call(api.POST('/session', { body: { username: username.trim(), password } }));
       client.setQueryData(keys.session, answer);
-      void client.invalidateQueries({ queryKey: keys.meta });
     } catch (thrown) {
       setProblem(asProblem(thrown));
       setPassword('');
@@ -85,7 +83,7 @@ export function SignIn() {
             <path d="M6.5 10.5 11 22l5-11 5 11 4.5-11.5" />
           </svg>
           <h1>{t('signIn.title')}</h1>
-          <p className="muted">{meta.data?.name || t('app.name')}</p>
+          <p className="muted">{t('app.name')}</p>
           {problem && <Failure problem={problem} />}
           <Field name="username" label={t('signIn.username')}>
             <Input

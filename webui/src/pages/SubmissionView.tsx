@@ -37,6 +37,11 @@ function post(action: SubmissionAction, id: string) {
   }
 }
 
+/** decides says that the submission waits for just this action. */
+function decides(action: SubmissionAction): boolean {
+  return action === 'submit' || action === 'release' || action === 'retry';
+}
+
 function Actions({ submission }: { submission: Submission }) {
   const { t } = useTranslation();
   const client = useQueryClient();
@@ -46,11 +51,11 @@ function Actions({ submission }: { submission: Submission }) {
   if (!may || actions.length === 0) return null;
   return (
     <div className="buttons" data-testid="submission-actions">
-      {actions.map((action, i) => (
+      {actions.map((action) => (
         <Button
           key={action}
-          theme={action === 'cancel' || action === 'withdraw' ? 'danger' : i === 0 ? 'primary' : 'default'}
-          variant={i === 0 && action !== 'cancel' ? 'base' : 'outline'}
+          theme={action === 'cancel' || action === 'withdraw' ? 'danger' : decides(action) ? 'primary' : 'default'}
+          variant={decides(action) ? 'base' : 'outline'}
           data-testid={`submission-${action}`}
           onClick={() =>
             confirm({

@@ -1,0 +1,304 @@
+package fault
+
+// chinese is the translation of an English sentence with the same verbs; arguments may change places by an index such as
+// %[2]s. A test compares it with the sentences in the source.
+func chinese(format string) (translated string, ok bool) {
+	switch format {
+	// internal/adminauth, internal/httpserver
+	case "There is no such user.":
+		return "没有这个用户。", true
+	case "There is no user %s.":
+		return "没有名为 %s 的用户。", true
+	case "There is a user of this name already.":
+		return "用户名已存在，请换一个。", true
+	case "The user name or the password is wrong.":
+		return "用户名或密码错误。", true
+	case "The current password is wrong.":
+		return "当前密码错误。", true
+	case "A password has %d to %d characters.":
+		return "密码须为 %d 至 %d 个字符。", true
+	case "A user name has 1 to 64 letters, digits or . _ @ + - and begins with a letter or digit.":
+		return "用户名为 1 至 64 个字母、数字或 . _ @ + -，并以字母或数字开头。", true
+	case "This is the last administrator. Make another user an administrator first.":
+		return "这是最后一个管理员，请先把其他用户设为管理员。", true
+	case "Too many tries to sign in. Wait for the time in Retry-After; open sessions go on.":
+		return "登录尝试次数过多，请等待 Retry-After 给出的时间后再试；已登录的会话不受影响。", true
+	case "The session is over. Sign in again.":
+		return "登录已失效，请重新登录。", true
+	case "Signing in from another site is not allowed.":
+		return "不允许从其他网站登录。", true
+	case "The X-CSRF-Token header must repeat the csrf cookie. Reload the page and try again.":
+		return "请求头 X-CSRF-Token 与 csrf Cookie 不一致，请刷新页面后重试。", true
+	case "The csrf cookie is missing. Reload the page and try again.":
+		return "缺少 csrf Cookie，请刷新页面后重试。", true
+	case "This needs the role %s; %s is %s.":
+		return "此操作需要“%s”角色，%s 的角色是“%s”。", true
+	case "There is no such API key.":
+		return "没有这个 API 密钥。", true
+	case "This API key does not exist or has expired.":
+		return "API 密钥不存在或已过期。", true
+	case "The Authorization header must be: Bearer wxs_…":
+		return "请求头 Authorization 的格式应为：Bearer wxs_…", true
+	case "An API key has no session. Delete the key to end its use.":
+		return "API 密钥没有登录会话；要停止使用，请删除该密钥。", true
+	case "An API key has no password.":
+		return "API 密钥没有密码可改。", true
+	case "A name has no control characters.":
+		return "名称不能含控制字符。", true
+	case "This time has passed already.":
+		return "这个时间已经过去，请填写将来的时间。", true
+	case "An Idempotency-Key is 1 to 200 printable ASCII characters.":
+		return "Idempotency-Key 须为 1 至 200 个可见 ASCII 字符。", true
+	case "This Idempotency-Key was used for another request. Take a new one.":
+		return "这个 Idempotency-Key 已用于另一个请求，请换一个新的。", true
+	case "The first call with this Idempotency-Key has not ended. Try again; if it stays so, look whether the call took effect before repeating it under a new key.":
+		return "使用这个 Idempotency-Key 的首次请求尚未结束，请稍后重试；如果一直如此，请先确认该请求是否已经生效，再换新的 Idempotency-Key 重新发送。", true
+	case "Another call with this Idempotency-Key is running. Try again.":
+		return "使用这个 Idempotency-Key 的另一个请求正在处理，请稍后重试。", true
+	case "This is not a cursor of this list; leave it out to start again.":
+		return "分页游标无效，请去掉 cursor 从第一页开始。", true
+
+	// component
+	case "The parameter appid is missing.":
+		return "缺少参数 appid。", true
+	case "Only an administrator may change credentials.":
+		return "只有管理员可以修改平台凭据。", true
+	case "%s is set by the environment variable %s. Change it there.":
+		return "%s 由环境变量 %s 设置，请在那里修改。", true
+	case "The app secret must not be empty or contain spaces.":
+		return "AppSecret 不能为空，也不能含空格。", true
+	case "The message token has 3 to 32 letters or digits.":
+		return "消息校验Token 须为 3 至 32 位字母或数字。", true
+	case "The message AES key has exactly 43 letters or digits.":
+		return "消息加解密Key 须为 43 位字母或数字。", true
+	case "The name has at most 100 characters.":
+		return "名称最多 100 个字符。", true
+	case "The description has at most 1000 characters.":
+		return "描述最多 1000 个字符。", true
+	case "An entry is https://host[:port][/path prefix] without a query; there are at most 200.":
+		return "每项须为 https://域名[:端口][/路径前缀]，不含参数，最多 200 项。", true
+	case "The platform's AppSecret is not set. Enter it in the platform settings.":
+		return "尚未设置第三方平台的 AppSecret，请在平台设置中填写。", true
+	case "No ticket has come from WeChat yet. Check the callback address in the console, or restart the push on the platform page.":
+		return "还没有收到微信推送的验证票据（ticket）。请检查微信开放平台中的授权事件接收URL，或在平台设置中重新启动推送。", true
+	case "WeChat refused these domains: %s":
+		return "微信拒绝了这些域名：%s", true
+	case "A domain has no scheme and no path, for example api.example.com.":
+		return "域名不带协议和路径，例如 api.example.com。", true
+	case "There are at most %d domains.":
+		return "最多 %d 个域名。", true
+	case "The return URL is not a plain http(s) address: %s.":
+		return "返回地址不是合法的 http(s) 地址：%s。", true
+	case "The return URL is not on the allowlist. Add its origin in the platform settings first.":
+		return "返回地址不在跳转白名单内，请先在平台设置中加入它的来源。", true
+	case "it has spaces, control characters or backslashes":
+		return "含有空格、控制字符或反斜杠", true
+	case "it does not begin with https:// or http://":
+		return "没有以 https:// 或 http:// 开头", true
+	case "the host is missing, or has user info or escapes":
+		return "缺少域名，或域名部分含有用户信息或转义字符", true
+	case "it cannot be read":
+		return "无法解析", true
+	case "the port is not a number from 1 to 65535":
+		return "端口须为 1 至 65535", true
+	case "the path has escaped control characters or backslashes":
+		return "路径含有转义的控制字符或反斜杠", true
+	case "the path has empty or dot segments":
+		return "路径含有空段、“.”或“..”", true
+	case "the host is missing":
+		return "缺少域名", true
+	case "the host is not a domain name":
+		return "域名格式不正确", true
+
+	// authorize
+	case "There is no such authorization link.":
+		return "没有这个授权链接。", true
+	case "The authorization link is %s.":
+		return "授权链接已不可用（%s）。", true
+	case "The address has no usable auth_code.":
+		return "地址中没有有效的授权码（auth_code）。", true
+	case "Too many visits. Try again in a minute.":
+		return "访问过于频繁，请一分钟后再试。", true
+	case "Too many authorization codes from your address. Try again in half a minute.":
+		return "来自您所在网络的授权码过多，请半分钟后再试。", true
+	case "Too many wrong authorization codes for this link. Try again in half a minute.":
+		return "此链接收到的无效授权码过多，请半分钟后再试。", true
+	case "There is no such merchant; it may never have authorized.":
+		return "没有这个商户，它可能从未授权。", true
+	case "This merchant has withdrawn its authorization. Make a new link and have the merchant authorize again.":
+		return "该商户已取消授权，不能再代为调用。需要时请新建授权链接，请商户重新授权。", true
+	case "kind is miniprogram, official or any.":
+		return "kind 须为 miniprogram、official 或 any。", true
+	case "appid is WeChat's id of the account, e.g. wx1234567890abcdef.":
+		return "appid 是微信的账号编号，例如 wx1234567890abcdef。", true
+	case "func_scopes are numbers of permission sets, e.g. [18, 30].":
+		return "func_scopes 是权限集编号，例如 [18, 30]。", true
+	case "return_url has at most %d characters.":
+		return "return_url 最多 %d 个字符。", true
+	case "ttl_seconds is between 1 and 31622400 (366 days).":
+		return "ttl_seconds 须在 1 与 31622400（366 天）之间。", true
+	case "biz_id is your own id of the merchant and must not be empty.":
+		return "biz_id 是您自己系统里的商户编号，不能为空。", true
+	case "biz_id has at most %d characters.":
+		return "biz_id 最多 %d 个字符。", true
+	case "biz_id must not hold control characters.":
+		return "biz_id 不能含控制字符。", true
+	case "A merchant has at most %d biz ids.":
+		return "一个商户最多 %d 个业务编号。", true
+	case "A merchant has at most %d labels.":
+		return "一个商户最多 %d 个标签。", true
+	case "A label has 1 to %d characters.":
+		return "标签须为 1 至 %d 个字符。", true
+	case `ext is a JSON object of at most 64 KiB, e.g. {"shop":"1"}.`:
+		return `ext 须为 JSON 对象，不超过 64 KiB，例如 {"shop":"1"}。`, true
+	case "%s: %s":
+		return "%s：%s", true
+
+	// codesubmit: refused requests
+	case "There is nothing with the id %q.":
+		return "没有编号为 %q 的对象。", true
+	case "There is no template %q.":
+		return "没有模板 %q。", true
+	case "There is no draft %d; a new upload replaces a developer's last draft.":
+		return "没有草稿 %d；同一开发者再次上传会覆盖他之前的草稿。", true
+	case "WeChat took draft %d but does not list its template yet; reload the list in a moment.":
+		return "微信已接受草稿 %d，但模板列表里还没有它，请稍后刷新列表。", true
+	case "%d rollouts under way use template %d; wait for them or cancel them first.":
+		return "有 %d 个进行中的发布正在使用模板 %d，请等待它们结束或先取消。", true
+	case "The template library has no such template; choose one from the list.":
+		return "模板库中没有这个模板，请从列表中选择。", true
+	case "There is no such rollout.":
+		return "没有这个发布。", true
+	case "There is no such submission.":
+		return "没有这条提交记录。", true
+	case "This picture is not here, or not fetched from WeChat yet.":
+		return "没有这张截图，或尚未从微信取回。", true
+	case "This is no state of a submission.":
+		return "没有这个状态。", true
+	case "This is no id of a rollout.":
+		return "这不是发布的编号。", true
+	case "No such action.":
+		return "没有这个操作。", true
+	case "A rollout that is %s cannot be paused.":
+		return "状态为“%s”的发布不能暂停。", true
+	case "A rollout that is %s cannot be resumed.":
+		return "状态为“%s”的发布不能继续。", true
+	case "A rollout that is %s cannot be canceled.":
+		return "状态为“%s”的发布不能取消。", true
+	case "Nothing to retry: no submission of this rollout is failed, blocked or rejected.":
+		return "没有可重试的商户：此发布中没有失败、被阻塞或审核未通过的商户。", true
+	case "A submission that is %s does not take the action %s.":
+		return "当前状态为“%s”，不能执行“%s”。", true
+	case "Submission %d of a newer rollout is under way for %s; cancel that one first.":
+		return "更新的发布正在处理商户 %[2]s（提交记录 %[1]d），请先取消它。", true
+	case "Only a submission in audit can be sped up; this one is %s.":
+		return "只有审核中的版本可以加急，当前状态为“%s”。", true
+	case "1 to 64 characters are needed.":
+		return "请填写 1 至 64 个字符。", true
+	case "Name merchants: appids, labels or all.":
+		return "请指定商户：appids、labels 或 all。", true
+	case "These merchants are not on record: %s.":
+		return "没有登记这些商户：%s。", true
+	case "No merchant matches these targets.":
+		return "没有符合条件的商户。", true
+	case `Not a cron expression of five fields (minute hour day month weekday), such as "* 2-5 * * *".`:
+		return `不是五段式 cron 表达式（分 时 日 月 星期），例如 "* 2-5 * * *"。`, true
+	case "Gray releases are not available yet; leave gray empty to release to everybody.":
+		return "暂不支持分阶段发布，请将 gray 留空，即全量发布。", true
+	case "Canaries, batches and failure limits are not available yet; leave strategy out or all zero.":
+		return "暂不支持试点、分批和失败上限，请不填 strategy 或全部填 0。", true
+	case "WeChat wants at least one contact: e-mail, phone, QQ or WeChat id.":
+		return "请至少填写一种联系方式：邮箱、电话、QQ 或微信号。", true
+	case "WeChat wants the way users are told of changes, such as 弹窗.":
+		return "请填写更新通知方式，例如：弹窗。", true
+	case "WeChat takes at most 200 domains of a kind.":
+		return "每类域名最多 200 个。", true
+	case "A domain here is %shost[:port] without path.":
+		return "此处的域名格式为 %s域名[:端口]，不带路径。", true
+	case "ext_json must be a JSON object":
+		return "ext_json 须为 JSON 对象", true
+	case "ext_json.ext must be an object":
+		return "ext_json.ext 须为对象", true
+	case "something follows the object of ext_json":
+		return "ext_json 的对象后面还有多余内容", true
+	case "the merchant's own ext is no JSON object":
+		return "商户自己的 ext 不是 JSON 对象", true
+	case "ext_json uses {{biz_id}}, but this merchant has no business id":
+		return "ext_json 用到 {{biz_id}}，但该商户没有业务编号", true
+	case "ext_json uses {{label}}, but this merchant has no label":
+		return "ext_json 用到 {{label}}，但该商户没有标签", true
+	case "ext_json uses the unknown placeholder %s; known are {{%s}}":
+		return "ext_json 中有不认识的占位符 %s，可用的有 {{%s}}", true
+	case "ext_json has a placeholder that is not closed: %q":
+		return "ext_json 中有未闭合的占位符：%q", true
+
+	// codesubmit: what stands in the way, and the timeline
+	case "%s; %s":
+		return "%s；%s", true
+	case "paused by %s":
+		return "由 %s 暂停", true
+	case "authorization withdrawn":
+		return "已取消授权", true
+	case "the merchant withdrew its authorization":
+		return "商户取消了授权", true
+	case "merchant is not on record":
+		return "没有登记该商户", true
+	case "kind is %s":
+		return "账号类型为 %s", true
+	case "permission set 18 is not granted":
+		return "没有授予权限集 18", true
+	case "name, avatar or introduction is empty":
+		return "名称、头像或简介未设置", true
+	case "ICP filing status is %d, 6 is wanted":
+		return "备案状态为 %d，须为 6（已备案）", true
+	case "no approved category":
+		return "没有已通过审核的类目", true
+	case "audit %d of version %s is under way":
+		return "版本 %[2]s 正在审核中（审核单 %[1]d）", true
+	case "%d of %d submissions of this month are left":
+		return "本月提审额度剩余 %d 次，共 %d 次", true
+	case "waits for submission %d":
+		return "等待提交记录 %d 结束", true
+	case "by rollout %d":
+		return "被发布 %d 取代", true
+	case "no transition from %s to %s":
+		return "不能从“%s”转到“%s”", true
+	case "domains stay as they are":
+		return "域名保持不变", true
+	case "domains are as wanted already":
+		return "域名已符合要求", true
+	case "found as trial version after an answer was lost":
+		return "没有收到应答，但已在体验版中找到本次代码", true
+	case "outcome unknown, reading back":
+		return "结果未知，正在核实", true
+	case "declared as not used":
+		return "已声明未使用隐私接口", true
+	case "without permission: %s; not declared: %s":
+		return "没有权限：%s；未声明：%s", true
+	case "the trial version is not ours":
+		return "体验版不是本次提交的版本", true
+	case "guideline is complete already":
+		return "用户隐私保护指引已完整", true
+	case "found in audit after an answer was lost":
+		return "没有收到应答，但已在审核中找到本次版本", true
+	case "the release window never opens":
+		return "发布时间窗口永远不会打开", true
+	case "waits for the release window":
+		return "等待发布时间窗口", true
+	case "released in WeChat's console":
+		return "已在微信公众平台发布", true
+	case "the approved version was withdrawn":
+		return "审核通过的版本已被撤回", true
+	case "WeChat's latest audit is of version %s, not ours":
+		return "微信最近一次审核的是版本 %s，不是本次版本", true
+	case "release sent, live version is not ours yet":
+		return "已请求发布，线上还不是本次版本", true
+	case "the live version is not ours":
+		return "线上不是本次版本", true
+	case "accepted, not live yet":
+		return "微信已接受发布，尚未上线", true
+	case "not effective yet: %s":
+		return "尚未生效：%s", true
+	}
+	return "", false
+}

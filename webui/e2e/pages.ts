@@ -1,0 +1,148 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { expect, type Locator, type Page } from '@playwright/test';
+import { password, shots, username } from './environment';
+
+/** shot keeps a picture of the page as it is, for people to look at. */
+export async function shot(page: Page, name: string): Promise<void> {
+  mkdirSync(shots, { recursive: true });
+  await page.waitForTimeout(400); // drawers and dialogs slide in
+  await page.screenshot({ path: path.join(shots, `${name}.png`) });
+}
+
+/** field is the one input of a form field. */
+export function field(scope: Page | Locator, name: string): Locator {
+  return scope.getByTestId(`field-${name}`).locator('input, textarea').first();
+}
+
+/** confirm answers the question on the screen and waits until the deed is done. */
+export async function confirm(page: Page): Promise<void> {
+  await page.getByTestId('confirm-ok').click();
+  await expect(page.getByTestId('confirm-ok')).toBeHidden();
+}
+
+export class Admin {
+  constructor(readonly page: Page) {}
+
+  async signIn(): Promise<void> {
+    await this.page.goto('/admin/');
+    await field(this.page, 'username').fill(username);
+    await field(this.page, 'password').fill(password);
+    await this.page.getByTestId('sign-in-submit').click();
+    await expect(this.page.getByTestId('nav-account')).toBeVisible();
+    await expect(this.page.getByTestId('live-live')).toBeVisible();
+  }
+
+  async open(place: string): Promise<void> {
+    await this.page.getByTestId(`nav-${place}`).first().click();
+  }
+
+  /** createLink leaves the new link's drawer open and returns its address. */
+  async createLink(bizId: string): Promise<string> {
+    await this.open('links');
+    await this.page.getByTestId('new-link').click();
+    await field(this.page, 'biz-id').fill(bizId);
+    await this.page.getByTestId('create-link').click();
+    await expect(this.page.getByTestId('link-qr')).toBeVisible();
+    return (await this.page.getByTestId('link-url').innerText()).trim();
+  }
+
+  /** linkStatus is the tag in the open drawer. */
+  linkStatus(status: string): Locator {
+    return this.page.getByTestId('link-detail').getByTestId(`link-status-${status}`);
+  }
+
+  merchantRow(appid: string): Locator {
+    return this.page.getByTestId(`authorizer-${appid}`);
+  }
+
+  /** prepareRollout fills the form for chosen merchants and has it checked; confirmStart then starts it. */
+  async prepareRollout(options: {
+    name: string;
+    template?: string;
+    appids: string[];
+    submit?: 'auto' | 'manual';
+    release?: 'auto' | 'manual';
+    ext?: string;
+  }): Promise<void> {
+    const { page } = this;
+    await this.open('rollouts');
+    await page.getByTestId('new-rollout').click();
+    const templates = page.locator('[data-testid^="template-option-"]');
+    await (options.template ? page.getByTestId(`template-option-${options.template}`) : templates.first()).click();
+    for (const appid of options.appids) {
+      await page.getByTestId('merchant-search').locator('input').fill(appid);
+      await page.getByTestId(`merchant-option-${appid}`).locator('label').click();
+    }
+    await field(page, 'name').fill(options.name);
+    if (options.ext) await field(page, 'ext-json').fill(options.ext);
+    if (options.submit) await page.getByTestId(`choice-submit-${options.submit}`).click();
+    if (options.release) await page.getByTestId(`choice-release-${options.release}`).click();
+    await page.getByTestId('preflight').click();
+    await expect(page.getByTestId('preflight-result')).toBeVisible();
+  }
+
+  async confirmStart(): Promise<void> {
+    await this.page.getByTestId('start-rollout').click();
+    await confirm(this.page);
+    await expect(this.page.getByTestId('rollout-summary')).toBeVisible();
+  }
+
+  submissionRow(appid: string): Locator {
+    return this.page.getByTestId(`submission-${appid}`);
+  }
+
+  /** expectState waits until the list of the open rollout shows the merchant in a state, without reloading. */
+  async expectState(appid: string, state: string): Promise<void> {
+    await expect(this.submissionRow(appid).getByTestId(`state-${state}`)).toBeVisible({ timeout: 60_000 });
+  }
+
+  async openSubmission(appid: string): Promise<Locator> {
+    await this.page.getByTestId(`open-submission-${appid}`).click();
+    const detail = this.page.getByTestId('submission-detail');
+    await expect(detail.getByTestId('steps')).toBeVisible();
+    return detail;
+  }
+}
+
+/** Simulator plays WeChat's side through the page that is there in simulation only. */
+export class Simulator {
+  constructor(readonly page: Page) {}
+
+  async tab(name: 'merchants' | 'audits' | 'faults' | 'traffic'): Promise<void> {
+    await this.page.getByTestId('nav-simulator').first().click();
+    await this.page.getByTestId(`choice-tab-${name}`).click();
+  }
+
+  async approve(appid: string): Promise<void> {
+    await this.tab('audits');
+    await this.page.getByTestId(`sim-approve-${appid}`).click();
+    await expect(this.page.getByTestId(`sim-audit-${appid}`)).toBeHidden();
+  }
+
+  async reject(appid: string, reason: string): Promise<void> {
+    await this.tab('audits');
+    await this.page.getByTestId(`sim-reject-${appid}`).click();
+    await field(this.page, 'reject-reason').fill(reason);
+    await this.page.getByTestId('reject-ok').click();
+    await expect(this.page.getByTestId(`sim-audit-${appid}`)).toBeHidden();
+  }
+
+  /** notAuthorized are merchants that have not authorized the platform yet. */
+  async notAuthorized(): Promise<string[]> {
+    await this.tab('merchants');
+    const buttons = this.page.locator('[data-testid^="sim-authorize-"]');
+    await expect(buttons.first()).toBeVisible();
+    const ids = await buttons.evaluateAll((all) => all.map((b) => b.getAttribute('data-testid') ?? ''));
+    return ids.map((id) => id.replace('sim-authorize-', ''));
+  }
+}
+
+/** consent plays the merchant: opens the link, goes to WeChat's page, chooses the account and agrees. */
+export async function consent(page: Page, url: string, appid: string): Promise<void> {
+  await page.goto(url);
+  await page.locator('#go').click();
+  await page.locator('form#consent').waitFor();
+  await page.locator(`form#consent input[name="appid"][value="${appid}"]`).check({ force: true });
+  await page.locator('button#agree').click();
+}
