@@ -130,6 +130,22 @@ func (s *Service) routeRollouts(api huma.API) {
 		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
 			return s.answerRollout(ctx, in, func(id int64) (*Rollout, error) { return s.Rollout(ctx, id) })
 		})
+	huma.Register(api, adminauth.Op(http.MethodPatch, "/rollouts/{id}", "change-rollout", "Change what has not happened yet", adminauth.Operator, tagRollouts),
+		func(ctx context.Context, in *struct {
+			IDInput
+
+			Body struct {
+				Name     *string       `json:"name,omitempty" maxLength:"128"`
+				Release  *ReleaseSpec  `json:"release,omitempty"`
+				Strategy *StrategySpec `json:"strategy,omitempty"`
+				StartAt  *time.Time    `json:"start_at,omitempty"`
+			}
+		},
+		) (*rolloutOutput, error) {
+			return s.answerRollout(ctx, &in.IDInput, func(id int64) (*Rollout, error) {
+				return s.ChangeRollout(ctx, id, RolloutChange{in.Body.Name, in.Body.Release, in.Body.Strategy, in.Body.StartAt})
+			})
+		})
 	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/pause", "pause-rollout", "Hold a rollout", adminauth.Operator, tagRollouts),
 		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
 			reason := factOf("paused by %s", adminauth.UserFrom(ctx).Username)

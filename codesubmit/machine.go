@@ -106,6 +106,9 @@ func (s *Service) advanceOnce(ctx context.Context, id, jobID int64) (sleep time.
 	if w.State.Ended() {
 		return 0, false, nil
 	}
+	if !w.admitted {
+		return 0, false, nil // its turn has not come
+	}
 	now := s.cfg.Now()
 	if rest := w.rest(now); rest > 0 {
 		mine, err := s.claimSleep(ctx, w, jobID)

@@ -16,7 +16,7 @@ import (
 
 const submissionColumns = `s.id, s.rollout_id, s.appid, s.state, s.template_id, s.user_version, s.marker, s.sent_at, s.attempts,
 	coalesce(s.audit_id, 0), coalesce(s.ended_audit_id, 0), s.audit_status, s.reason, s.go_submit, s.go_release, s.wish,
-	s.resume_state, s.sleeper, s.look, s.wait_until, s.error, s.created_at, s.updated_at, s.finished_at`
+	s.resume_state, s.admitted, s.sleeper, s.look, s.wait_until, s.error, s.created_at, s.updated_at, s.finished_at`
 
 func scanSubmission(row pgx.CollectableRow) (*Submission, error) {
 	var s Submission
@@ -28,7 +28,7 @@ func (s *Submission) columns() []any {
 	return []any{
 		&s.ID, &s.RolloutID, &s.AppID, &s.State, &s.TemplateID, &s.UserVersion, &s.marker, &s.sentAt, &s.Attempts,
 		&s.AuditID, &s.endedAuditID, &s.AuditStatus, &s.Reason, &s.goSubmit, &s.goRelease, &s.wish,
-		&s.resume, &s.sleeper, &s.look, &s.WaitUntil, &s.Failure, &s.CreatedAt, &s.UpdatedAt, &s.FinishedAt,
+		&s.resume, &s.admitted, &s.sleeper, &s.look, &s.WaitUntil, &s.Failure, &s.CreatedAt, &s.UpdatedAt, &s.FinishedAt,
 	}
 }
 
@@ -178,6 +178,17 @@ func (s *Service) afterMove(ctx context.Context, tx pgx.Tx, sub *Submission, to 
 			AND NOT EXISTS (SELECT 1 FROM submission WHERE rollout_id = $1 AND finished_at IS NULL)`
 		if _, err := tx.Exec(ctx, q, sub.RolloutID, s.cfg.Now()); err != nil {
 			return err
+		}
+	}
+	if to.Ended() || to == Auditing { // others may follow now
+		var paced bool
+		if err := tx.QueryRow(ctx, `SELECT paced FROM rollout WHERE id = $1`, sub.RolloutID).Scan(&paced); err != nil {
+			return err
+		}
+		if paced {
+			if err := s.enqueueStart(ctx, tx, sub.RolloutID, nil); err != nil {
+				return err
+			}
 		}
 	}
 	if err := live.Publish(ctx, tx, live.Event{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,9 +23,9 @@ func (s *Service) insertRollout(ctx context.Context, tx pgx.Tx, spec *Spec, targ
 		state = RolloutScheduled
 	}
 	var id int64
-	err = tx.QueryRow(ctx, `INSERT INTO rollout (name, state, template_id, user_version, user_desc, spec, targets, total, created_by, created_at, start_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
-		spec.Name, state, spec.TemplateID, spec.UserVersion, spec.UserDesc, specJSON, targetsJSON, len(targets), by, s.cfg.Now(), spec.StartAt).Scan(&id)
+	err = tx.QueryRow(ctx, `INSERT INTO rollout (name, state, template_id, user_version, user_desc, spec, targets, total, created_by, created_at, start_at, paced)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
+		spec.Name, state, spec.TemplateID, spec.UserVersion, spec.UserDesc, specJSON, targetsJSON, len(targets), by, s.cfg.Now(), spec.StartAt, spec.Strategy.paced()).Scan(&id)
 	if err != nil {
 		return 0, err
 	}
@@ -42,13 +43,13 @@ func (s *Service) insertRollout(ctx context.Context, tx pgx.Tx, spec *Spec, targ
 	return id, publishRollout(ctx, tx, id, state)
 }
 
-const rolloutColumns = `r.id, r.name, r.state, r.template_id, r.user_version, r.user_desc, r.spec, r.total, r.pause_reason, r.created_by, r.created_at, r.start_at, r.finished_at`
+const rolloutColumns = `r.id, r.name, r.state, r.template_id, r.user_version, r.user_desc, r.spec, r.total, r.pause_reason, r.created_by, r.created_at, r.start_at, r.finished_at, r.resumed_at`
 
 func scanRollout(row pgx.Row) (*Rollout, error) {
 	var r Rollout
 	var spec []byte
 	err := row.Scan(&r.ID, &r.Name, &r.State, &r.TemplateID, &r.UserVersion, &r.UserDesc, &spec, &r.Total, &r.PauseReason,
-		&r.CreatedBy, &r.CreatedAt, &r.StartAt, &r.FinishedAt)
+		&r.CreatedBy, &r.CreatedAt, &r.StartAt, &r.FinishedAt, &r.resumedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fault.New(fault.NotFound, "There is no such rollout.")
 	}
@@ -276,7 +277,7 @@ func newerOpen(ctx context.Context, tx pgx.Tx, sub *Submission) (int64, error) {
 
 // reopen takes an ended submission up again, and its rollout with it.
 func reopen(ctx context.Context, tx pgx.Tx, sub *Submission, to State, now time.Time) error {
-	const q = `UPDATE submission SET state = $3, finished_at = NULL, attempts = 0, error = NULL, wish = '', sleeper = 0, wait_until = $4, updated_at = $4,
+	const q = `UPDATE submission SET state = $3, finished_at = NULL, attempts = 0, error = NULL, wish = '', sleeper = 0, admitted = true, wait_until = $4, updated_at = $4,
 		resume_state = '' WHERE id = $1 AND state = $2`
 	tag, err := tx.Exec(ctx, q, sub.ID, sub.State, to, now)
 	if err != nil {
@@ -298,10 +299,58 @@ func setGo(ctx context.Context, tx pgx.Tx, id int64, submit, release bool) error
 // restored backup.
 func (s *Service) overdue(ctx context.Context, tx pgx.Tx, before time.Time, limit int) ([]int64, error) {
 	rows, err := tx.Query(ctx, `SELECT s.id FROM submission s JOIN rollout r ON r.id = s.rollout_id
-		WHERE s.finished_at IS NULL AND s.wait_until < $1 AND (r.state IN ('running', 'canceled') OR s.state = 'auditing')
+		WHERE s.finished_at IS NULL AND s.admitted AND s.wait_until < $1 AND (r.state IN ('running', 'canceled') OR s.state = 'auditing')
 		ORDER BY s.wait_until LIMIT $2`, before, limit)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+func markResumed(ctx context.Context, tx pgx.Tx, id int64, now time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE rollout SET state = 'running', pause_reason = '{}', resumed_at = $2 WHERE id = $1`, id, now)
+	return err
+}
+
+// storeSpec replaces what a rollout wants; its targets stay.
+func storeSpec(ctx context.Context, tx pgx.Tx, id int64, spec *Spec) error {
+	text, _, err := storedSpec(spec)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE rollout SET spec = $2, name = $3, start_at = $4, paced = $5 WHERE id = $1`,
+		id, text, spec.Name, spec.StartAt, spec.Strategy.paced())
+	return err
+}
+
+// tallyOf counts merchants that had their turn.
+func tallyOf(ctx context.Context, tx pgx.Tx, r *Rollout) (t tally, err error) {
+	const q = `SELECT
+			count(*) FILTER (WHERE state IN ('failed', 'rejected') AND finished_at > coalesce($2::timestamptz, '-infinity')),
+			count(*) FILTER (WHERE state IN ('released', 'failed', 'rejected') AND finished_at > coalesce($2::timestamptz, '-infinity')),
+			count(*) FILTER (WHERE admitted AND finished_at IS NULL AND state NOT IN ('auditing', 'approved', 'releasing'))
+		FROM submission WHERE rollout_id = $1`
+	err = tx.QueryRow(ctx, q, r.ID, r.resumedAt).Scan(&t.failed, &t.finished, &t.underWay)
+	return t, err
+}
+
+func firstSubmissions(ctx context.Context, tx pgx.Tx, rolloutID int64, n int) ([]*Submission, error) {
+	rows, err := tx.Query(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.rollout_id = $1 ORDER BY s.id LIMIT $2`, rolloutID, n)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanSubmission)
+}
+
+// markAdmitted takes the next n waiting submissions in order of their ids; 0 takes all.
+func markAdmitted(ctx context.Context, tx pgx.Tx, rolloutID int64, n int) ([]int64, error) {
+	rows, err := tx.Query(ctx, `UPDATE submission SET admitted = true WHERE id IN (
+			SELECT id FROM submission WHERE rollout_id = $1 AND NOT admitted AND finished_at IS NULL ORDER BY id LIMIT nullif($2::bigint, 0) FOR UPDATE)
+		RETURNING id`, rolloutID, n)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	slices.Sort(ids)
+	return ids, err
 }

@@ -42,6 +42,8 @@ type Rollout struct {
 	CreatedAt   time.Time
 	StartAt     *time.Time
 	FinishedAt  *time.Time
+
+	resumedAt *time.Time
 }
 
 // CreateRollout checks the request, writes rollout and submissions and enqueues the start, in one transaction.
@@ -65,7 +67,8 @@ func (s *Service) CreateRollout(ctx context.Context, spec Spec, by string) (*Rol
 	return s.Rollout(ctx, id)
 }
 
-// StartRollout gives every waiting submission of a rollout its turn. It is the one place that decides who starts when.
+// StartRollout starts a rollout when its time has come, and gives merchants their turn. It is called again whenever one
+// of them has come far enough for others to follow.
 func (s *Service) StartRollout(ctx context.Context, id int64) error {
 	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		r, err := lockedRollout(ctx, tx, id)
@@ -84,18 +87,35 @@ func (s *Service) StartRollout(ctx context.Context, id int64) error {
 		case RolloutPaused, RolloutCompleted, RolloutCanceled:
 			return nil
 		}
-		return s.wakeAll(ctx, tx, id)
+		return s.admit(ctx, tx, r)
 	})
 }
 
-// wakeAll enqueues every submission of a rollout that has not ended.
+// wakeAll enqueues every submission of a rollout that has had its turn and has not ended.
 func (s *Service) wakeAll(ctx context.Context, tx pgx.Tx, id int64) error {
 	open, err := openSubmissions(ctx, tx, id)
 	if err != nil {
 		return err
 	}
 	for _, sub := range open {
+		if !sub.admitted {
+			continue
+		}
 		if err := s.queue.InsertTx(ctx, tx, AdvanceArgs{SubmissionID: sub.ID}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wakeState makes the submissions of a rollout that are in one state be looked at now.
+func (s *Service) wakeState(ctx context.Context, tx pgx.Tx, id int64, state State) error {
+	subs, err := submissionsInStates(ctx, tx, id, []State{state})
+	if err != nil {
+		return err
+	}
+	for _, sub := range subs {
+		if err := s.wake(ctx, tx, sub.ID); err != nil {
 			return err
 		}
 	}
@@ -124,10 +144,13 @@ func (s *Service) ResumeRollout(ctx context.Context, id int64) (*Rollout, error)
 			}
 			return s.enqueueStart(ctx, tx, id, r.StartAt)
 		}
-		if err := setRolloutState(ctx, tx, id, RolloutRunning, Fact{}); err != nil {
+		if err := markResumed(ctx, tx, id, s.cfg.Now()); err != nil {
 			return err
 		}
-		return s.wakeAll(ctx, tx, id)
+		if err := s.wakeAll(ctx, tx, id); err != nil {
+			return err
+		}
+		return s.enqueueStart(ctx, tx, id, nil)
 	})
 }
 
@@ -154,7 +177,7 @@ func (s *Service) CancelRollout(ctx context.Context, id int64, withdraw bool) (*
 	})
 }
 
-// RetryFailed sends every failed, blocked, rejected or withdrawn submission of a rollout on again.
+// RetryFailed sends every failed, blocked or rejected submission of a rollout on again.
 func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, error) {
 	return s.changeRollout(ctx, id, func(tx pgx.Tx, _ *Rollout) error {
 		subs, err := submissionsInStates(ctx, tx, id, []State{Failed, Blocked, Rejected})

@@ -90,9 +90,9 @@ type ReleaseSpec struct {
 
 // StrategySpec says in what order merchants get their turn.
 type StrategySpec struct {
-	Canary           int `json:"canary,omitempty" minimum:"0"`
-	BatchSize        int `json:"batch_size,omitempty" minimum:"0"`
-	MaxFailedPercent int `json:"max_failed_percent,omitempty" minimum:"0" maximum:"100"`
+	Canary           int  `json:"canary,omitempty" minimum:"0"`
+	BatchSize        int  `json:"batch_size,omitempty" minimum:"0"`
+	MaxFailedPercent *int `json:"max_failed_percent,omitempty" minimum:"0" maximum:"100" doc:"More of the finished failed or rejected than this pauses the rollout; absent: never."`
 }
 
 // normalise fills defaults.
@@ -131,9 +131,6 @@ func (s *Spec) check() error {
 	}
 	if len(s.Release.Gray) > 0 || (len(s.Release.GrayInterval) > 0 && string(s.Release.GrayInterval) != "null") {
 		wrong.Add("body.release.gray", "Gray releases are not available yet; leave gray empty to release to everybody.", nil)
-	}
-	if s.Strategy != (StrategySpec{}) {
-		wrong.Add("body.strategy", "Canaries, batches and failure limits are not available yet; leave strategy out or all zero.", nil)
 	}
 	if s.Domains != nil {
 		s.Domains.check(&wrong)

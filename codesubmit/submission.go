@@ -31,6 +31,7 @@ type Submission struct {
 	goRelease    bool
 	wish         string
 	resume       State
+	admitted     bool
 	sleeper      int64
 	look         bool
 	stepRunning  bool

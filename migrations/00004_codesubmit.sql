@@ -13,7 +13,10 @@ CREATE TABLE rollout (
     created_by   text        NOT NULL DEFAULT '',
     created_at   timestamptz NOT NULL DEFAULT now(),
     start_at     timestamptz,
-    finished_at  timestamptz
+    finished_at  timestamptz,
+    -- paced: merchants get their turn step by step; resumed_at: failures before it no longer count.
+    paced        boolean     NOT NULL DEFAULT false,
+    resumed_at   timestamptz
 );
 CREATE INDEX rollout_open ON rollout (id) WHERE finished_at IS NULL;
 
@@ -24,6 +27,8 @@ CREATE TABLE submission (
     state         text        NOT NULL,
     template_id   bigint      NOT NULL,
     user_version  text        NOT NULL,
+    -- admitted: it has had its turn.
+    admitted      boolean     NOT NULL DEFAULT false,
     -- marker is written into user_desc, so that our own commit, audit and release are recognised again.
     marker        text        NOT NULL UNIQUE,
     ext_json      text        NOT NULL DEFAULT '',
@@ -56,6 +61,7 @@ CREATE TABLE submission (
 CREATE INDEX submission_appid ON submission (appid, id DESC);
 CREATE INDEX submission_state ON submission (state, id DESC);
 CREATE INDEX submission_rollout_state ON submission (rollout_id, state);
+CREATE INDEX submission_waiting ON submission (rollout_id, id) WHERE NOT admitted AND finished_at IS NULL;
 CREATE INDEX submission_due ON submission (wait_until) WHERE finished_at IS NULL;
 
 CREATE TABLE submission_step (

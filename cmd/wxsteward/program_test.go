@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,15 +43,23 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
+// freePort finds a port below those that the system gives to outgoing connections, which could take it any moment.
 func freePort(tb testing.TB) string {
 	tb.Helper()
 	var lc net.ListenConfig
-	l, err := lc.Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
-	defer l.Close() //nolint:errcheck // only its number is wanted
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(tb, err)
-	return port
+	for range 100 {
+		address := "127.0.0.1:" + strconv.Itoa(15000+rand.IntN(17000)) //nolint:gosec // any will do
+		l, err := lc.Listen(tb.Context(), "tcp", address)
+		if err != nil {
+			continue
+		}
+		require.NoError(tb, l.Close())
+		_, port, err := net.SplitHostPort(address)
+		require.NoError(tb, err)
+		return port
+	}
+	tb.Fatal("no free port")
+	return ""
 }
 
 // world is a WeChat, a database and the settings with which programs run in them.

@@ -205,8 +205,14 @@ func chinese(format string) (translated string, ok bool) {
 		return `不是五段式 cron 表达式（分 时 日 月 星期），例如 "* 2-5 * * *"。`, true
 	case "Gray releases are not available yet; leave gray empty to release to everybody.":
 		return "暂不支持分阶段发布，请将 gray 留空，即全量发布。", true
-	case "Canaries, batches and failure limits are not available yet; leave strategy out or all zero.":
-		return "暂不支持试点、分批和失败上限，请不填 strategy 或全部填 0。", true
+	case "%d of %d finished merchants failed or were rejected, more than %d percent":
+		return "已结束的商户中有 %d 个（共 %d 个）失败或被驳回，超过百分之 %d", true
+	case "canary %s is %s":
+		return "先行商户 %s 的状态是%s", true
+	case "A rollout that is %s cannot be changed.":
+		return "%s的发布单不能修改。", true
+	case "This rollout has started already; its start time cannot be changed.":
+		return "该发布单已经开始，不能再修改开始时间。", true
 	case "WeChat wants at least one contact: e-mail, phone, QQ or WeChat id.":
 		return "请至少填写一种联系方式：邮箱、电话、QQ 或微信号。", true
 	case "WeChat wants the way users are told of changes, such as 弹窗.":

@@ -64,6 +64,8 @@ export class Admin {
     submit?: 'auto' | 'manual';
     release?: 'auto' | 'manual';
     ext?: string;
+    /** privacy keys that the template's code needs a purpose for */
+    privacy?: string[];
   }): Promise<void> {
     const { page } = this;
     await this.open('rollouts');
@@ -76,6 +78,17 @@ export class Admin {
     }
     await field(page, 'name').fill(options.name);
     if (options.ext) await field(page, 'ext-json').fill(options.ext);
+    if (options.privacy) {
+      await page.getByTestId('set-privacy').locator('label').click();
+      await field(page, 'contact_email').fill('ops@example.com');
+      await field(page, 'notice-method').fill('弹窗');
+      for (const [i, key] of options.privacy.entries()) {
+        await page.getByTestId('add-privacy').click();
+        const row = page.getByTestId('privacy-rows').locator('.privacyrow').nth(i);
+        await row.locator('input').nth(0).fill(key);
+        await row.locator('input').nth(1).fill('为顾客提供服务');
+      }
+    }
     if (options.submit) await page.getByTestId(`choice-submit-${options.submit}`).click();
     if (options.release) await page.getByTestId(`choice-release-${options.release}`).click();
     await page.getByTestId('preflight').click();

@@ -33,7 +33,7 @@ test('a merchant goes from the authorization link to the released version', asyn
   await admin.open('authorizers');
   await expect(admin.merchantRow(appid)).toContainText(bizId);
 
-  await admin.prepareRollout({ name: '端到端发布', appids: [appid] });
+  await admin.prepareRollout({ name: '端到端发布', appids: [appid], privacy: ['UserInfo', 'PhoneNumber', 'Address'] });
   await expect(page.getByTestId('preflight-ready')).toContainText('1');
   await shot(page, '06-preflight');
   await admin.confirmStart();

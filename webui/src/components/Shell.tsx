@@ -33,18 +33,18 @@ const places = [
   { to: '/platform', key: 'platform', icon: <SettingIcon /> },
 ] as const;
 
-function Nav({ simulation }: { simulation: boolean }) {
+function Nav({ simulation, onGo }: { simulation: boolean; onGo?: () => void }) {
   const { t } = useTranslation();
   return (
     <nav className="nav" data-testid="nav">
       {places.map((p) => (
-        <NavLink key={p.to} to={p.to} end={'end' in p} data-testid={`nav-${p.key}`}>
+        <NavLink key={p.to} to={p.to} end={'end' in p} onClick={onGo} data-testid={`nav-${p.key}`}>
           {p.icon}
           {t(`nav.${p.key}`)}
         </NavLink>
       ))}
       {simulation && (
-        <NavLink to="/simulator" data-testid="nav-simulator">
+        <NavLink to="/simulator" onClick={onGo} data-testid="nav-simulator">
           <PlayCircleIcon />
           {t('nav.simulator')}
         </NavLink>
@@ -185,7 +185,7 @@ export function Shell() {
       >
         <div className="drawermenu" data-testid="drawer-menu">
           <Brand name={component.data?.name} />
-          <Nav simulation={simulation} />
+          <Nav simulation={simulation} onGo={() => setMenu(false)} />
         </div>
       </Drawer>
     </>

@@ -162,10 +162,10 @@ export function segments(counts: Record<string, number>, total: number): Segment
   });
 }
 
-/** finishedPercent is how much of a rollout has come to any end. */
+/** finishedPercent is how much of a rollout has come to any end, blocked being one of them. */
 export function finishedPercent(counts: Record<string, number>, total: number): number {
   if (total <= 0) return 0;
-  const ended = ['released', 'rejected', 'failed', 'withdrawn', 'canceled', 'superseded'];
+  const ended = ['released', 'rejected', 'failed', 'blocked', 'withdrawn', 'canceled', 'superseded'];
   const done = ended.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
   return Math.min(100, Math.floor((done / total) * 100));
 }
