@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/wxsteward/wxsteward/internal/adminauth"
 	"github.com/wxsteward/wxsteward/internal/fault"
@@ -81,11 +82,13 @@ type listRolloutsInput struct {
 }
 
 func (s *Service) routeRollouts(api huma.API) {
-	create := adminauth.Op(http.MethodPost, "/rollouts", "create-rollout", "Create a rollout and start it", adminauth.Operator, tagRollouts)
+	create := adminauth.Atomic(adminauth.Op(http.MethodPost, "/rollouts", "create-rollout", "Create a rollout and start it", adminauth.Operator, tagRollouts))
 	create.DefaultStatus = http.StatusCreated
 	create.MaxBodyBytes = 4 << 20
 	huma.Register(api, create, func(ctx context.Context, in *struct{ Body Spec }) (*rolloutOutput, error) {
-		r, err := s.CreateRollout(ctx, in.Body, adminauth.UserFrom(ctx).Username)
+		r, err := s.CreateRollout(ctx, in.Body, adminauth.UserFrom(ctx).Username, func(tx pgx.Tx, r *Rollout) error {
+			return adminauth.SaveAnswer(ctx, tx, http.StatusCreated, rolloutView(r, fault.LangFrom(ctx)))
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxsteward/wxsteward/authorize"
 	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/postgres"
 )
 
 func (s *Service) insertRollout(ctx context.Context, tx pgx.Tx, spec *Spec, targets []authorize.Target, by string) (int64, error) {
@@ -62,18 +63,22 @@ func scanRollout(row pgx.Row) (*Rollout, error) {
 
 // Rollout reads one rollout with its counts.
 func (s *Service) Rollout(ctx context.Context, id int64) (*Rollout, error) {
-	r, err := scanRollout(s.db.QueryRow(ctx, `SELECT `+rolloutColumns+` FROM rollout r WHERE r.id = $1`, id))
+	return rolloutByID(ctx, s.db, id)
+}
+
+func rolloutByID(ctx context.Context, db postgres.DB, id int64) (*Rollout, error) {
+	r, err := scanRollout(db.QueryRow(ctx, `SELECT `+rolloutColumns+` FROM rollout r WHERE r.id = $1`, id))
 	if err != nil {
 		return nil, err
 	}
 	var targets []byte
-	if err := s.db.QueryRow(ctx, `SELECT targets FROM rollout WHERE id = $1`, id).Scan(&targets); err != nil {
+	if err := db.QueryRow(ctx, `SELECT targets FROM rollout WHERE id = $1`, id).Scan(&targets); err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal(targets, &r.Spec.Targets); err != nil {
 		return nil, err
 	}
-	return r, s.addCounts(ctx, []*Rollout{r})
+	return r, addCounts(ctx, db, []*Rollout{r})
 }
 
 // RolloutFilter is a page of rollouts, newest first. After 0 is the first page.
@@ -100,17 +105,17 @@ func (s *Service) Rollouts(ctx context.Context, f RolloutFilter) ([]*Rollout, in
 	if err != nil {
 		return nil, 0, err
 	}
-	return list, total, s.addCounts(ctx, list)
+	return list, total, addCounts(ctx, s.db, list)
 }
 
-func (s *Service) addCounts(ctx context.Context, list []*Rollout) error {
+func addCounts(ctx context.Context, db postgres.DB, list []*Rollout) error {
 	byID := make(map[int64]*Rollout, len(list))
 	ids := make([]int64, 0, len(list))
 	for _, r := range list {
 		byID[r.ID] = r
 		ids = append(ids, r.ID)
 	}
-	rows, err := s.db.Query(ctx, `SELECT rollout_id, state, count(*) FROM submission WHERE rollout_id = ANY($1) GROUP BY 1, 2`, ids)
+	rows, err := db.Query(ctx, `SELECT rollout_id, state, count(*) FROM submission WHERE rollout_id = ANY($1) GROUP BY 1, 2`, ids)
 	if err != nil {
 		return err
 	}

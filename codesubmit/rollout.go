@@ -47,24 +47,32 @@ type Rollout struct {
 }
 
 // CreateRollout checks the request, writes rollout and submissions and enqueues the start, in one transaction.
-// Merchants that preflight would block are accepted: they become blocked.
-func (s *Service) CreateRollout(ctx context.Context, spec Spec, by string) (*Rollout, error) {
+// Merchants that preflight would block are accepted: they become blocked. made is called in the transaction, to store
+// there what the caller will be answered.
+func (s *Service) CreateRollout(ctx context.Context, spec Spec, by string, made func(tx pgx.Tx, r *Rollout) error) (*Rollout, error) {
 	spec.normalise()
 	targets, err := s.validTargets(ctx, &spec)
 	if err != nil {
 		return nil, err
 	}
-	var id int64
+	var r *Rollout
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if id, err = s.insertRollout(ctx, tx, &spec, targets, by); err != nil {
+		id, err := s.insertRollout(ctx, tx, &spec, targets, by)
+		if err != nil {
 			return err
 		}
-		return s.enqueueStart(ctx, tx, id, spec.StartAt)
+		if err := s.enqueueStart(ctx, tx, id, spec.StartAt); err != nil {
+			return err
+		}
+		if r, err = rolloutByID(ctx, tx, id); err != nil {
+			return err
+		}
+		return made(tx, r)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create rollout: %w", err)
 	}
-	return s.Rollout(ctx, id)
+	return r, nil
 }
 
 // StartRollout starts a rollout when its time has come, and gives merchants their turn. It is called again whenever one

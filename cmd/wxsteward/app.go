@@ -203,6 +203,7 @@ func (a *app) build() error {
 	a.describe(platform, merchants, releases)
 	if a.sim != nil {
 		a.sim.register(e, a.auth)
+		a.sim.platform = platform
 	}
 	ui, err := webui.Handler()
 	if err != nil {
@@ -212,6 +213,7 @@ func (a *app) build() error {
 	home := func(c echo.Context) error { return c.Redirect(http.StatusFound, webui.Prefix) }
 	e.GET("/", home)
 	e.GET("/admin", home)
+	e.GET("/favicon.ico", func(c echo.Context) error { return c.Redirect(http.StatusFound, webui.Prefix+"favicon.svg") })
 	a.server.Ready("database", func(ctx context.Context) error {
 		if !a.prepared.Load() {
 			return errors.New("not migrated yet")
@@ -311,7 +313,9 @@ func (a *app) prepareOnce(ctx context.Context) error {
 	}
 	a.prepared.Store(true)
 	if a.sim != nil {
-		a.sim.start(ctx)
+		if err := a.sim.start(ctx); err != nil {
+			return err
+		}
 	}
 	a.welcome(generated, created)
 	if a.ready != nil {

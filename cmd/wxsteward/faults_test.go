@@ -322,3 +322,23 @@ func TestReleaseWindowIsWaitedFor(t *testing.T) {
 	o.call(http.MethodPost, "/submissions/"+sub.ID+"/release", nil, nil) // by hand ignores the window
 	o.waitSubmission(merchants[0], "released")
 }
+
+func TestRepeatedCreateIsOneRollout(t *testing.T) {
+	t.Parallel()
+	merchants := appids(1)
+	_, o, template := readyWorld(t, merchants...)
+	body := rolloutBody(template, merchants...)
+	o.once = "the-same-key"
+	var first, second struct{ ID string }
+	o.call(http.MethodPost, "/rollouts", body, &first)
+	o.call(http.MethodPost, "/rollouts", body, &second)
+	require.Equal(t, first.ID, second.ID)
+	body["name"] = "another"
+	status, err := o.try(t.Context(), http.MethodPost, "/rollouts", body, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusConflict, status)
+	o.once = ""
+	var rollouts page[struct{ ID string }]
+	o.call(http.MethodGet, "/rollouts", nil, &rollouts)
+	require.Len(t, rollouts.Items, 1)
+}

@@ -28,6 +28,7 @@ type operator struct {
 	base   string
 	client *http.Client
 	csrf   string
+	once   string // Idempotency-Key of the calls to come
 
 	mu   sync.Mutex
 	seen bytes.Buffer // bodies of error answers
@@ -56,6 +57,9 @@ func (o *operator) try(ctx context.Context, method, path string, body, out any) 
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if o.once != "" {
+		req.Header.Set("Idempotency-Key", o.once)
 	}
 	if o.csrf != "" {
 		req.Header.Set("X-CSRF-Token", o.csrf)

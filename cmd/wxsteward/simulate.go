@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/adminauth"
 	"github.com/wxsteward/wxsteward/internal/sealed"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
@@ -25,6 +26,8 @@ type simulation struct {
 	fake   *wechatfake.Server
 	server *http.Server
 	log    *slog.Logger
+
+	platform *component.Service // set when the program is wired
 }
 
 // simulate is serve with the built-in WeChat. Its data stand apart from those of a real platform.
@@ -97,11 +100,22 @@ func (s *simulation) register(e *echo.Echo, auth *adminauth.Service) {
 	e.Any(simulatorPath+"/*", echo.WrapHandler(s.fake.Pages()))
 }
 
-// start lets tickets flow and announces the merchants that have authorized the sample platform already.
-func (s *simulation) start(ctx context.Context) {
+// start names the sample platform, lets tickets flow and announces the merchants that have authorized it already.
+func (s *simulation) start(ctx context.Context) error {
+	profile, err := s.platform.Profile(ctx)
+	if err != nil {
+		return err
+	}
+	if profile.Name == "" {
+		change := component.Change{Name: new("示例服务商"), Description: new("模拟环境中的第三方平台")}
+		if err := s.platform.Change(ctx, change, "simulation"); err != nil {
+			return err
+		}
+	}
 	ctx = context.WithoutCancel(ctx)
 	s.fake.Start(ctx)
 	go s.fake.AnnounceAuthorized(ctx)
+	return nil
 }
 
 func (s *simulation) close() error {
