@@ -3,6 +3,7 @@ package codesubmit
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +23,18 @@ type work struct {
 	spec   *Spec
 	paused bool
 	api    *wechat.Authorizer
+}
+
+// wrote reports whether a version is this submission's: by the marker in its description or, where WeChat tells no
+// description, by its name and by a time after our call went out.
+func (w *work) wrote(v *wechat.Version) bool {
+	if v == nil {
+		return false
+	}
+	if v.Desc == "" {
+		return v.Version == w.UserVersion && w.sentAt != nil && int64(v.Time) >= w.sentAt.Unix()
+	}
+	return strings.Contains(v.Desc, w.marker)
 }
 
 // outcome is what a step came to.

@@ -35,15 +35,16 @@ type Targets struct {
 	All    bool     `json:"all,omitempty"`
 }
 
-// DomainSpec is a merchant's wanted domain lists, each name with its scheme.
+// DomainSpec is a merchant's wanted domain lists, each name with its scheme. A list that is absent stays as it is at
+// WeChat, an empty one is emptied.
 type DomainSpec struct {
-	Request   []string `json:"request,omitempty"`
-	WSRequest []string `json:"ws_request,omitempty"`
-	Upload    []string `json:"upload,omitempty"`
-	Download  []string `json:"download,omitempty"`
-	UDP       []string `json:"udp,omitempty"`
-	TCP       []string `json:"tcp,omitempty"`
-	Webview   []string `json:"webview,omitempty"`
+	Request   []string `json:"request,omitzero"`
+	WSRequest []string `json:"ws_request,omitzero"`
+	Upload    []string `json:"upload,omitzero"`
+	Download  []string `json:"download,omitzero"`
+	UDP       []string `json:"udp,omitzero"`
+	TCP       []string `json:"tcp,omitzero"`
+	Webview   []string `json:"webview,omitzero"`
 }
 
 // PrivacySpec is the wanted privacy guideline (02 §4.1).
@@ -172,9 +173,16 @@ func (d *DomainSpec) check(wrong *fault.Collector) {
 	}
 }
 
-// server are the six server lists in WeChat's shape.
-func (d *DomainSpec) server() wechat.Domains {
+// server are the six server lists as they should be, given what they are: WeChat takes all six or none.
+func (d *DomainSpec) server(now wechat.Domains) wechat.Domains {
+	or := func(wanted, present []string) []string {
+		if wanted == nil {
+			return present
+		}
+		return wanted
+	}
 	return wechat.Domains{
-		Request: d.Request, WSRequest: d.WSRequest, Upload: d.Upload, Download: d.Download, UDP: d.UDP, TCP: d.TCP,
+		Request: or(d.Request, now.Request), WSRequest: or(d.WSRequest, now.WSRequest), Upload: or(d.Upload, now.Upload),
+		Download: or(d.Download, now.Download), UDP: or(d.UDP, now.UDP), TCP: or(d.TCP, now.TCP),
 	}
 }

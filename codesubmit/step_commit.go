@@ -18,7 +18,7 @@ func (s *Service) commit(ctx context.Context, w *work) outcome {
 		if err != nil {
 			return s.failed(w, err, false)
 		}
-		if version.Exp != nil && strings.Contains(version.Exp.Desc, w.marker) {
+		if w.wrote(version.Exp) {
 			return outcome{to: Detecting, detail: factOf("found as trial version after an answer was lost")}
 		}
 		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
@@ -73,7 +73,7 @@ func (s *Service) awaitSubmit(ctx context.Context, w *work) outcome {
 	if err != nil {
 		return s.failed(w, err, false)
 	}
-	if version.Exp == nil || !strings.Contains(version.Exp.Desc, w.marker) {
+	if v := version.Exp; v == nil || v.Version != w.UserVersion || v.Desc != "" && !strings.Contains(v.Desc, w.marker) {
 		return outcome{to: Blocked, failure: &StepError{Code: "trial_replaced", Detail: factOf("the trial version is not ours")}, apply: s.resumeAt(w, Committing)}
 	}
 	return waitUntil(s.cfg.Now().Add(s.cfg.AuditPoll), Fact{})

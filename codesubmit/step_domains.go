@@ -29,11 +29,11 @@ func (s *Service) setDomains(ctx context.Context, w *work) outcome {
 }
 
 func (s *Service) setServerDomains(ctx context.Context, w *work) (changed bool, err error) {
-	wanted := w.spec.Domains.server()
 	now, err := w.api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
 	if err != nil {
 		return false, err
 	}
+	wanted := w.spec.Domains.server(now.Domains)
 	if len(domainGaps(wanted, now.Domains, true)) == 0 {
 		return false, nil
 	}
@@ -60,10 +60,13 @@ func (s *Service) setServerDomains(ctx context.Context, w *work) (changed bool, 
 
 func (s *Service) setWebviewDomains(ctx context.Context, w *work) (changed bool, err error) {
 	wanted := w.spec.Domains.Webview
-	if len(wanted) == 0 {
-		return false, nil // individuals may not even ask (89231), and an empty list takes nothing away
+	if wanted == nil {
+		return false, nil
 	}
 	now, err := w.api.SetWebviewDomain(ctx, wechat.DomainGet, nil)
+	if wechat.IsCode(err, 89231) && len(wanted) == 0 { // individuals have none and may not even ask
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

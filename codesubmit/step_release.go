@@ -101,7 +101,7 @@ func (s *Service) verified(ctx context.Context, w *work) outcome {
 	if w.spec.Domains != nil {
 		effective, err := w.api.EffectiveDomain(ctx)
 		if err == nil {
-			if gaps := domainGaps(w.spec.Domains.server(), effective.Effective, false); len(gaps) > 0 {
+			if gaps := domainGaps(w.spec.Domains.server(wechat.Domains{}), effective.Effective, false); len(gaps) > 0 {
 				detail = factOf("not effective yet: %s", strings.Join(gaps, ", "))
 			}
 		}
@@ -111,6 +111,4 @@ func (s *Service) verified(ctx context.Context, w *work) outcome {
 	}}
 }
 
-func isLive(v wechat.VersionInfo, w *work) bool {
-	return v.Live != nil && strings.Contains(v.Live.Desc, w.marker)
-}
+func isLive(v wechat.VersionInfo, w *work) bool { return w.wrote(v.Live) }

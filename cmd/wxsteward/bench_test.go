@@ -25,7 +25,7 @@ func BenchmarkStart(b *testing.B) {
 
 	w := newWorld(b, nil)
 	start := func() (healthy, ready time.Duration, cmd *exec.Cmd) {
-		cmd = exec.Command(binary, "serve") //nolint:gosec,noctx // the program under test
+		cmd = exec.Command(binary, "serve") //nolint:noctx // the program under test
 		for name, value := range w.env {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}

@@ -342,3 +342,26 @@ func TestRepeatedCreateIsOneRollout(t *testing.T) {
 	o.call(http.MethodGet, "/rollouts", nil, &rollouts)
 	require.Len(t, rollouts.Items, 1)
 }
+
+// TestAbsentAndEmptyDomainLists leaves a list that a rollout does not name, and empties one that it names empty.
+func TestAbsentAndEmptyDomainLists(t *testing.T) {
+	t.Parallel()
+	merchants := appids(1)
+	w, o, template := readyWorld(t, merchants...)
+	w.fake.SetPlatformDomains([]string{"api.a.com", "cdn.a.com"}, []string{"m.a.com"})
+	run := func(domains map[string]any) {
+		body := rolloutBody(template, merchants...)
+		body["domains"] = domains
+		o.call(http.MethodPost, "/rollouts", body, nil)
+		o.waitSubmission(merchants[0], "auditing")
+		require.NoError(t, w.fake.Approve(merchants[0]))
+		o.waitSubmission(merchants[0], "released")
+	}
+	run(map[string]any{"request": []string{"https://api.a.com"}, "download": []string{"https://cdn.a.com"}, "webview": []string{"https://m.a.com"}})
+	run(map[string]any{"request": []string{}})
+	m, err := w.fake.Merchant(merchants[0])
+	require.NoError(t, err)
+	require.Empty(t, m.Domains.Third["requestdomain"], "emptied")
+	require.Equal(t, []string{"https://cdn.a.com"}, m.Domains.Third["downloaddomain"], "left alone")
+	require.Equal(t, []string{"https://m.a.com"}, m.Domains.ThirdWeb, "left alone")
+}

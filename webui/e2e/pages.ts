@@ -44,7 +44,7 @@ export class Admin {
     await field(this.page, 'biz-id').fill(bizId);
     await this.page.getByTestId('create-link').click();
     await expect(this.page.getByTestId('link-qr')).toBeVisible();
-    return (await this.page.getByTestId('link-url').innerText()).trim();
+    return ((await this.page.getByTestId('link-url').textContent()) ?? '').trim();
   }
 
   /** linkStatus is the tag in the open drawer. */

@@ -13,7 +13,7 @@ import { PageHead, Panel } from '../components/PageHead';
 import { ProblemPanel } from '../components/ProblemPanel';
 import { EmptyNote, Loading, QueryView } from '../components/QueryView';
 import { StateBar, ToneLegend } from '../components/StateBar';
-import { RolloutTag, ToneTag } from '../components/StateTag';
+import { RolloutTag } from '../components/StateTag';
 import { useCan } from '../components/session';
 import { Time } from '../components/Time';
 import { useNow } from '../components/useNow';
@@ -229,7 +229,7 @@ export default function Dashboard() {
     <>
       <PageHead
         title={t('dashboard.title')}
-        aside={component.data && <ToneTag tone="idle" text={component.data.appid} />}
+        aside={component.data && <code className="faint">{component.data.appid}</code>}
       />
       <QueryView query={component} rows={2}>
         {(data) => <Stats component={data} />}

@@ -254,9 +254,11 @@ function SettingsPart({ form, change, errorOf }: PartProps) {
   return (
     <Panel title={t('newRollout.settings')} testId="part-settings">
       <div className="form">
-        <Checkbox checked={form.setDomains} onChange={(setDomains) => change({ setDomains })}>
-          {t('newRollout.setDomains')}
-        </Checkbox>
+        <div data-testid="set-domains">
+          <Checkbox checked={form.setDomains} onChange={(setDomains) => change({ setDomains })}>
+            {t('newRollout.setDomains')}
+          </Checkbox>
+        </div>
         {form.setDomains && (
           <div className="indent">
             <p className="muted">{t('newRollout.domainsHint')}</p>
@@ -279,9 +281,11 @@ function SettingsPart({ form, change, errorOf }: PartProps) {
             </div>
           </div>
         )}
-        <Checkbox checked={form.setPrivacy} onChange={(setPrivacy) => change({ setPrivacy })}>
-          {t('newRollout.setPrivacy')}
-        </Checkbox>
+        <div data-testid="set-privacy">
+          <Checkbox checked={form.setPrivacy} onChange={(setPrivacy) => change({ setPrivacy })}>
+            {t('newRollout.setPrivacy')}
+          </Checkbox>
+        </div>
         {form.setPrivacy && (
           <div className="indent form">
             <div className="form__grid">

@@ -16,6 +16,7 @@ import { useCan } from '../components/session';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { actionsFor, isSubmissionState, type SubmissionAction } from '../logic/states';
+import { shownSteps, troubleDetail } from '../logic/submission';
 import { plainLines } from '../logic/text';
 import { duration } from '../logic/time';
 
@@ -89,7 +90,7 @@ function Actions({ submission }: { submission: Submission }) {
 function StepRow({ step }: { step: Step }) {
   const { t, i18n } = useTranslation();
   const took =
-    step.started_at && step.finished_at
+    step.started_at && step.finished_at && Date.parse(step.finished_at) - Date.parse(step.started_at) >= 1000
       ? duration(Date.parse(step.finished_at) - Date.parse(step.started_at), i18n.language)
       : '';
   return (
@@ -116,7 +117,9 @@ function Rejection({ submission }: { submission: Submission }) {
   const { t } = useTranslation();
   const lines = plainLines(submission.reason ?? '');
   const shots = submission.screenshots ?? [];
-  if (lines.length === 0 && shots.length === 0) return null;
+  // The reason of an earlier try is history once the submission has gone on.
+  const current = ['rejected', 'auditing', 'withdrawn', 'failed', 'canceled'].includes(submission.state);
+  if (!current || (lines.length === 0 && shots.length === 0)) return null;
   return (
     <section className="rejection" data-testid="rejection">
       <h3>{t('submission.reason')}</h3>
@@ -163,8 +166,9 @@ const beforeTrial = ['queued', 'preflight', 'domains', 'committing', 'superseded
 function View({ submission }: { submission: Submission }) {
   const { t } = useTranslation();
   const [showQr, setShowQr] = useState(false);
-  const steps = submission.steps ?? [];
+  const steps = shownSteps(submission.steps ?? []);
   const error = submission.error;
+  const happened = troubleDetail(submission);
   const committed =
     !beforeTrial.includes(submission.state) &&
     (steps.length === 0 || steps.some((s) => s.name === 'committing' && s.state === 'done'));
@@ -175,10 +179,10 @@ function View({ submission }: { submission: Submission }) {
         <SubmissionTag state={submission.state} />
       </div>
       <Actions submission={submission} />
-      {error && (
+      {error && (happened || error.hint || error.errcode !== 0) && (
         <div className="problem" role="alert" data-testid="submission-error">
           <div className="problem__text">
-            <strong>{error.detail || error.errmsg || t('submission.error')}</strong>
+            <strong>{happened || t('submission.error')}</strong>
             {error.hint && (
               <p className="problem__hint">
                 {t('problem.hint')}：{error.hint}

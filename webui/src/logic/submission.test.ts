@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { shownSteps, trouble, troubleDetail } from './submission';
+
+const error = { code: '', detail: '', errcode: 0, errmsg: '', rid: '', hint: '' };
+
+describe('trouble', () => {
+  it('says what happened, then what to do', () => {
+    const s = { state: 'blocked' as const, reason: '', error: { ...error, detail: 'no filing', hint: 'File it.' } };
+    expect(trouble(s)).toBe('no filing File it.');
+  });
+  it('tells a rejection once, without tags', () => {
+    const s = { state: 'rejected' as const, reason: 'a<br>b', error: { ...error, detail: 'a<br>b' } };
+    expect(trouble(s)).toBe('a b');
+    expect(troubleDetail(s)).toBe('');
+  });
+  it('keeps the reason of an older rejection to itself once it goes on', () => {
+    expect(trouble({ state: 'auditing', reason: 'a', error: null })).toBe('');
+  });
+});
+
+describe('shownSteps', () => {
+  it('leaves out what was passed over and keeps what is to come', () => {
+    const names = (states: string[]) =>
+      shownSteps(states.map((state, i) => ({ state: state as 'done', i }))).map((s) => s.i);
+    expect(names(['done', 'pending', 'running', 'pending'])).toEqual([0, 2, 3]);
+    expect(names(['pending', 'pending'])).toEqual([0, 1]);
+  });
+});
