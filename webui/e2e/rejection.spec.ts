@@ -33,6 +33,8 @@ test('a rejection is shown with its reason and picture, and a retry submits agai
   const detail = await admin.openSubmission(appid);
   await expect(detail.getByTestId('rejection-reason')).toContainText('请补充测试账号');
   await expect(detail.getByTestId('rejection-reason')).not.toContainText('<br>');
+  await expect(detail).not.toContainText('<br>');
+  await expect(detail.getByTestId('submission-error')).toBeHidden();
   const picture = detail.getByTestId('screenshot').first().locator('img');
   await expect(picture).toBeVisible();
   await expect.poll(() => picture.evaluate((img: HTMLImageElement) => img.naturalWidth)).toBeGreaterThan(0);

@@ -9,7 +9,7 @@ describe('trouble', () => {
     expect(trouble(s)).toBe('no filing File it.');
   });
   it('tells a rejection once, without tags', () => {
-    const s = { state: 'rejected' as const, reason: 'a<br>b', error: { ...error, detail: 'a<br>b' } };
+    const s = { state: 'rejected' as const, reason: 'a\nb', error: { ...error, detail: 'a<br>b' } };
     expect(trouble(s)).toBe('a b');
     expect(troubleDetail(s)).toBe('');
   });

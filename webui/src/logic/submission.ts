@@ -5,8 +5,8 @@ type Trouble = Pick<SubmissionItem, 'reason' | 'state'> & { error?: SubmissionIt
 
 /** troubleDetail is what happened. A rejection's error repeats the reviewer's reason, which is shown apart: then nothing. */
 export function troubleDetail(s: Trouble): string {
-  const detail = s.error?.detail || s.error?.errmsg || '';
-  return detail === s.reason ? '' : plainLines(detail).join(' ');
+  const detail = plainLines(s.error?.detail || s.error?.errmsg || '').join(' ');
+  return detail === plainLines(s.reason).join(' ') ? '' : detail;
 }
 
 /** trouble is the text that a list shows of what is wrong: what happened and what to do, else the reviewer's words. */

@@ -106,7 +106,7 @@ function StepRow({ step }: { step: Step }) {
           {(step.attempts ?? 0) > 1 && <span>{t('submission.attempts', { n: step.attempts })}</span>}
         </p>
       )}
-      {step.detail && <p className="step__detail">{step.detail}</p>}
+      {step.detail && <p className="step__detail">{plainLines(step.detail).join(' ')}</p>}
       {step.hint && <p className="step__hint">{step.hint}</p>}
       <Facts errcode={step.errcode} errmsg={step.errmsg} rid={step.rid} />
     </li>
