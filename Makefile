@@ -38,7 +38,7 @@ test-go: ## Go tests, with a private PostgreSQL
 	go test -timeout 15m ./...
 
 test-ui: webui/node_modules/.package-lock.json ## type check, lint and unit tests of the admin UI
-	cd webui && npm run typecheck && npm run lint && npm test
+	cd webui && npm run types:check && npm run typecheck && npm run lint && npm test
 
 e2e: build ## play operator, merchant and reviewer in a browser against the built program
 	@.ci/need postgres chromium

@@ -125,6 +125,7 @@ type listSubmissionsInput struct {
 	RolloutID string `query:"rollout_id" maxLength:"20"`
 	AppID     string `query:"appid" maxLength:"64"`
 	State     State  `query:"state" maxLength:"20"`
+	Latest    bool   `query:"latest" doc:"Only the newest submission of each merchant."`
 }
 
 type imageOutput struct {
@@ -213,7 +214,7 @@ func (s *Service) listSubmissions(ctx context.Context, in *listSubmissionsInput)
 	Body httpserver.Page[SubmissionView]
 }, error,
 ) {
-	f := SubmissionFilter{AppID: in.AppID, State: in.State, Limit: in.Limit + 1}
+	f := SubmissionFilter{AppID: in.AppID, State: in.State, Latest: in.Latest, Limit: in.Limit + 1}
 	if in.State != "" && !slices.Contains(States(), in.State) {
 		return nil, fault.Invalid("query.state", "This is no state of a submission.", in.State)
 	}

@@ -165,19 +165,21 @@ type SubmissionFilter struct {
 	RolloutID int64
 	AppID     string
 	State     State
+	Latest    bool // only a merchant's newest
 	After     int64
 	Limit     int
 }
 
 // Submissions lists submissions and counts them all.
 func (s *Service) Submissions(ctx context.Context, f SubmissionFilter) ([]*Submission, int64, error) {
-	const where = ` FROM submission s WHERE ($1::bigint = 0 OR s.rollout_id = $1::bigint) AND ($2::text = '' OR s.appid = $2::text) AND ($3::text = '' OR s.state = $3::text)`
-	args := []any{f.RolloutID, f.AppID, f.State}
+	const where = ` FROM submission s WHERE ($1::bigint = 0 OR s.rollout_id = $1::bigint) AND ($2::text = '' OR s.appid = $2::text) AND ($3::text = '' OR s.state = $3::text)
+		AND (NOT $4::boolean OR NOT EXISTS (SELECT 1 FROM submission n WHERE n.appid = s.appid AND n.id > s.id))`
+	args := []any{f.RolloutID, f.AppID, f.State, f.Latest}
 	var total int64
 	if err := s.db.QueryRow(ctx, `SELECT count(*)`+where, args...).Scan(&total); err != nil {
 		return nil, 0, err
 	}
-	rows, err := s.db.Query(ctx, `SELECT `+submissionColumns+where+` AND ($4::bigint = 0 OR s.id < $4::bigint) ORDER BY s.id DESC LIMIT $5`, append(args, f.After, f.Limit)...)
+	rows, err := s.db.Query(ctx, `SELECT `+submissionColumns+where+` AND ($5::bigint = 0 OR s.id < $5::bigint) ORDER BY s.id DESC LIMIT $6`, append(args, f.After, f.Limit)...)
 	if err != nil {
 		return nil, 0, err
 	}

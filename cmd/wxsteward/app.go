@@ -51,6 +51,7 @@ type app struct {
 	runner        *jobs.Runner
 	hub           *live.Hub
 	prepared      atomic.Bool
+	described     bool // only the API's description is wanted
 	failed        chan error
 	stops         []func(ctx context.Context)
 	ready         func() // called once when everything works; for tests
@@ -163,6 +164,9 @@ func (a *app) build() error {
 	now := time.Now
 	origin := c.publicURL.Scheme + "://" + c.publicURL.Host
 	version, _ := buildVersion()
+	if a.described {
+		version = "1"
+	}
 	a.server = httpserver.New(httpserver.Config{PublicURL: c.publicURL, TrustedProxies: c.trustedProxies, Logger: a.log, Version: version})
 	a.auth = adminauth.New(adminauth.Config{DB: a.pool, Keys: a.keys, Logger: a.log, SecureCookie: c.publicURL.Scheme == "https", PublicOrigin: origin})
 	a.hub = live.NewHub(func(ctx context.Context) (*pgx.Conn, error) {
@@ -393,7 +397,8 @@ func registerMeta(api huma.API, simulation bool, appid string) {
 
 // writeOpenAPI prints the description of the admin API.
 func writeOpenAPI(out io.Writer) error {
-	a := &app{cfg: config{publicURL: &url.URL{Scheme: "http", Host: "localhost:8080"}}, log: slog.New(slog.DiscardHandler)}
+	// The version stays out, so that the description changes only with the API.
+	a := &app{described: true, cfg: config{publicURL: &url.URL{Scheme: "http", Host: "localhost:8080"}}, log: slog.New(slog.DiscardHandler)}
 	a.cfg.location = time.UTC
 	keys, err := sealed.NewKeyring(sealed.GenerateKey())
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,4 +25,14 @@ func TestReadmeNamesEverySetting(t *testing.T) {
 			require.Contains(t, string(text), "`"+name+"`", file)
 		}
 	}
+}
+
+// TestOpenAPIIsCurrent holds the description that the pages' types are made from to what the program serves.
+func TestOpenAPIIsCurrent(t *testing.T) {
+	t.Parallel()
+	var want bytes.Buffer
+	require.NoError(t, writeOpenAPI(&want))
+	got, err := os.ReadFile("../../webui/openapi.json")
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(want.Bytes(), got), "webui/openapi.json is out of date: run make openapi")
 }

@@ -31,6 +31,9 @@ func (s *Server) Seed() error {
 		if err := s.AddMerchant(m.Merchant); err != nil {
 			return err
 		}
+		if len(m.PrivacyKeys) == 0 {
+			s.writeGuideline(m.AppID)
+		}
 		for n, version := range m.live {
 			at := s.now().AddDate(0, 0, -30*(len(m.live)-n))
 			if err := s.PutLive(m.AppID, version, "由原服务商发布", orderPages(), at); err != nil {
@@ -44,6 +47,19 @@ func (s *Server) Seed() error {
 		}
 	}
 	return nil
+}
+
+// writeGuideline gives a merchant the privacy guideline that its owner has filled in.
+func (s *Server) writeGuideline(appid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.changed()
+	s.st.Merchants[appid].Privacy = &guideline{
+		Settings: []privacySetting{
+			{Key: "UserInfo", Text: "展示会员头像和昵称"}, {Key: "PhoneNumber", Text: "联系下单的顾客"}, {Key: "Address", Text: "配送商品"},
+		},
+		Owner: ownerSetting{Email: "service@example.com", Notice: "弹窗"}, Updated: s.now().Unix(),
+	}
 }
 
 func orderPages() []string {

@@ -470,7 +470,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change what has not happened yet */
+        patch: operations["change-rollout"];
         trace?: never;
     };
     "/rollouts/{id}/cancel": {
@@ -1051,6 +1052,13 @@ export interface components {
         Category: {
             first: string;
             second: string;
+        };
+        "Change-rolloutRequest": {
+            name?: string;
+            release?: components["schemas"]["ReleaseSpec"];
+            /** Format: date-time */
+            start_at?: string;
+            strategy?: components["schemas"]["StrategySpec"];
         };
         ChangeInputBody: {
             /** @description Replaces all. */
@@ -1635,7 +1643,10 @@ export interface components {
             batch_size?: number;
             /** Format: int64 */
             canary?: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description More of the finished failed or rejected than this pauses the rollout; absent: never.
+             */
             max_failed_percent?: number;
         };
         SubmissionView: {
@@ -2883,6 +2894,41 @@ export interface operations {
             };
         };
     };
+    "change-rollout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Change-rolloutRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "cancel-rollout": {
         parameters: {
             query?: {
@@ -3158,6 +3204,8 @@ export interface operations {
                 rollout_id?: string;
                 appid?: string;
                 state?: string;
+                /** @description Only the newest submission of each merchant. */
+                latest?: boolean;
             };
             header?: never;
             path?: never;

@@ -144,7 +144,7 @@ function Attention({ component }: { component?: Component }) {
     queries: attentionStates.map((state) => ({
       queryKey: [...keys.submissions, 'list', { state, limit: shownEach, attention: true }],
       queryFn: ({ signal }: { signal: AbortSignal }) =>
-        call(api.GET('/submissions', { params: { query: { state, limit: shownEach } }, signal })),
+        call(api.GET('/submissions', { params: { query: { state, limit: shownEach, latest: true } }, signal })),
     })),
   });
   const failed = groups.find((g) => g.isError);
