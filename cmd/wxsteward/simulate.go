@@ -41,6 +41,9 @@ func simulate(ctx context.Context, env environment, io streams) error {
 	if err != nil {
 		return err
 	}
+	if env("LOG_LEVEL") == "" {
+		c.logLevel = slog.LevelWarn // where to go and the first password must not scroll away
+	}
 	a := &app{log: newLogger(c, io), errOut: io.err}
 	c.dataDir = filepath.Join(c.dataDir, "simulation")
 	if env("DETECTION_POLL") == "" {

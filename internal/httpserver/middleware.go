@@ -38,7 +38,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			res := c.Response()
 			attrs := []slog.Attr{
 				slog.String("method", req.Method), slog.String("route", c.Path()), slog.Int("status", res.Status),
-				slog.Int64("bytes", res.Size), slog.Duration("duration", time.Since(began)),
+				slog.Int64("bytes", res.Size), slog.Float64("duration_ms", float64(time.Since(began).Microseconds())/1000),
 				slog.String("ip", info.ip.String()), slog.String("request_id", info.id),
 			}
 			level := slog.LevelInfo
