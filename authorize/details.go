@@ -53,7 +53,7 @@ func detailsOf(info wechat.AuthorizerInfo) (details, error) {
 	return d, err
 }
 
-// kindOf: only mini programs have MiniProgramInfo (01 §3.7).
+// kindOf: only mini programs have MiniProgramInfo.
 func kindOf(a wechat.Account) string {
 	switch {
 	case a.MiniProgram != nil:

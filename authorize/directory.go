@@ -42,7 +42,7 @@ type Authorizer struct {
 	BizIDs, Labels []string // in the order they were given
 	FuncScopes     []int    // permission sets granted
 
-	ServiceType, VerifyType, RegisterType, AccountStatus *int // as WeChat numbers them (01 §3.7); nil: not told
+	ServiceType, VerifyType, RegisterType, AccountStatus *int // as WeChat numbers them; nil: not told
 
 	Categories  json.RawMessage // [{"first","second"}]
 	Network     json.RawMessage // lists of domains by kind

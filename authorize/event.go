@@ -61,7 +61,7 @@ func (s *Service) heardAuthorized(ctx context.Context, m component.Message, appi
 	expires := s.Now().Add(codeLife)
 	if n, ok := f.Int("AuthorizationCodeExpiredTime"); ok && n > 0 && n < 1<<37 {
 		expires = time.Unix(n, 0)
-		if n < 1e6 { // told as a duration (01 §4.1)
+		if n < 1e6 { // told as a duration
 			expires = at.Add(time.Duration(n) * time.Second)
 		}
 	}

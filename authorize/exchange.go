@@ -25,7 +25,7 @@ const (
 	// lease is how long a worker has an exchange to itself before the sweep offers it again. Taking it twice does no harm:
 	// the lock decides.
 	lease = 20 * time.Second
-	// codeLife is how long an authorization code lives where WeChat did not say (01 §0.1: sample 600).
+	// codeLife is how long an authorization code lives where WeChat did not say (its sample: 600).
 	codeLife = 10 * time.Minute
 	// exchangePatience is how long the outcome of a code is looked for, counted from its arrival.
 	exchangePatience = 30 * time.Minute

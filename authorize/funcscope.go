@@ -25,7 +25,7 @@ func scopeNames(ids []int, lang string) []string {
 	return names
 }
 
-// scopeName is a selection of 01 §3.12: the sets that service providers ask for most.
+// scopeName names a selection of the permission sets (权限集): those that service providers ask for most.
 func scopeName(id int) (zh, en string) {
 	switch id {
 	case 1:

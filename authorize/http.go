@@ -241,7 +241,7 @@ func (s *Service) path(parts ...string) string {
 func (p *pages) headers(c echo.Context) {
 	h := c.Response().Header()
 	h.Set("Content-Security-Policy", pagePolicy)
-	// WeChat's page checks that it was opened from this host, so the origin has to be told (01 §3.4); the rest, where an
+	// WeChat's page checks that it was opened from this host, so the origin has to be told; the rest, where an
 	// authorization code may stand, stays with us.
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
 	h.Set("Cache-Control", "no-store")

@@ -18,7 +18,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/live"
 )
 
-// Link states (contract §6). Expired is computed, the others are stored.
+// Link states. Expired is computed, the others are stored.
 const (
 	linkPending    = "pending"
 	linkOpened     = "opened"
@@ -35,7 +35,7 @@ const (
 	maxTTL        = 366 * 24 * time.Hour
 	maxFuncScopes = 200
 	// consentGrace is how long after its expiry a link still binds a merchant that opened it in time: WeChat's consent
-	// page lives as long as its pre-auth code, 1800 s at most (01 §3.3).
+	// page lives as long as its pre-auth code, 1800 s at most.
 	consentGrace = 30 * time.Minute
 )
 
@@ -221,7 +221,7 @@ func (s *Service) linkURL(id string) string { return s.PublicURL.JoinPath("autho
 func (s *Service) qrURL(id string) string { return s.linkURL(id) + "/qr.png" }
 
 // launchURL is WeChat's page for a link: the PC page, which shows a code to scan, or the one for WeChat's own browser.
-// Source: 01 §3.4. The order is the documented one; the fragment has to stay last.
+// The order is the documented one; the fragment has to stay last.
 func (s *Service) launchURL(l Link, preAuthCode string, inWeChat bool) string {
 	q := []string{
 		"component_appid=" + url.QueryEscape(s.component.AppID()),

@@ -103,7 +103,7 @@ func (s *Service) refreshWith(ctx context.Context, appid string, refresh sealed.
 	return tokenstore.Grant{Access: t.Access, ExpiresIn: t.ExpiresIn, Refresh: t.Refresh}, nil
 }
 
-// tokenGone tells refusals after which only another refresh token or a new authorization helps (01 §8.3).
+// tokenGone tells refusals after which only another refresh token or a new authorization helps.
 func tokenGone(err error) bool {
 	return wechat.IsCode(err, refreshInvalid, refreshExpired, passwordChange, notAuthorized, refreshMissing, refreshUnknown)
 }

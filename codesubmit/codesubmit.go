@@ -17,7 +17,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
-// Config holds the tunables of contract §2.
+// Config holds the tunables that README.md lists.
 type Config struct {
 	DetectionPoll time.Duration  // how often the code check is asked for; 60s
 	AuditPoll     time.Duration  // how often audits are asked for; 10m

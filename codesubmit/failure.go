@@ -45,7 +45,7 @@ func failureOf(err error) *StepError {
 	return &StepError{Code: "internal", Detail: namesOnly(err.Error())}
 }
 
-// codeFor gives errcodes that are known blockers the blocker's name (contract §10).
+// codeFor gives errcodes that are known blockers the blocker's name.
 func codeFor(errcode int) string {
 	switch errcode {
 	case 61003, 61023, 42002, 42007:

@@ -20,7 +20,7 @@ const (
 	tagSubmissions = "submissions"
 )
 
-// RegisterAPI adds the routes of contract §8.
+// RegisterAPI adds the routes of templates, rollouts and submissions.
 func (s *Service) RegisterAPI(api huma.API) {
 	s.routeTemplates(api)
 	s.routeRollouts(api)

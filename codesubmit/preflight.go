@@ -215,7 +215,7 @@ func underAudit(state wechat.AuditState) bool {
 }
 
 // missingPlatformDomains lists wanted names that the platform's own lists lack; modify_domain would refuse them with
-// 85017 or 85018 (02 §3.0). The platform is asked once for each preflight.
+// 85017 or 85018. The platform is asked once for each preflight.
 func (s *Service) missingPlatformDomains(ctx context.Context, wanted *DomainSpec, facts *shared) ([]string, error) {
 	if wanted == nil {
 		return nil, nil
@@ -256,7 +256,7 @@ func (s *Service) missingPlatformDomains(ctx context.Context, wanted *DomainSpec
 	return missing, nil
 }
 
-// inForce is the list that counts: the published copy once there is one (02 §3.1).
+// inForce is the list that counts: the published copy once there is one.
 func inForce(d wechat.PlatformDomains) []string {
 	if d.HasPublished {
 		return d.Published

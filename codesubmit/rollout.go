@@ -14,7 +14,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
-// RolloutState is where a rollout stands (contract §8).
+// RolloutState is where a rollout stands.
 type RolloutState string
 
 // The rollout states.
@@ -290,7 +290,7 @@ func (s *Service) TakeSubmission(ctx context.Context, id int64, action Action) e
 // Action is what an operator may ask of one submission.
 type Action string
 
-// The actions (contract §8); speed-up is a call of its own, SpeedUp.
+// The actions; speed-up is a call of its own, SpeedUp.
 const (
 	ActionRetry    Action = "retry"
 	ActionCancel   Action = "cancel"

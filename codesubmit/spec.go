@@ -12,7 +12,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
-// Spec is what a rollout does, as its creator wrote it (contract §8).
+// Spec is what a rollout does, as its creator wrote it.
 type Spec struct {
 	Name        string          `json:"name,omitempty" maxLength:"128" doc:"Empty: the version is the name."`
 	TemplateID  int64           `json:"template_id" minimum:"0"`
@@ -47,7 +47,7 @@ type DomainSpec struct {
 	Webview   []string `json:"webview,omitzero"`
 }
 
-// PrivacySpec is the wanted privacy guideline (02 §4.1).
+// PrivacySpec is the wanted privacy guideline.
 type PrivacySpec struct {
 	OwnerSetting OwnerSetting     `json:"owner_setting"`
 	SettingList  []PrivacySetting `json:"setting_list,omitempty"`
@@ -70,7 +70,7 @@ type PrivacySetting struct {
 	PrivacyText string `json:"privacy_text" minLength:"1"`
 }
 
-// AuditSpec is what goes to WeChat's reviewers (02 §2.8).
+// AuditSpec is what goes to WeChat's reviewers.
 type AuditSpec struct {
 	Submit           string             `json:"submit,omitempty" enum:"auto,manual" default:"auto"`
 	ItemList         []wechat.AuditItem `json:"item_list,omitempty" maxItems:"5"`

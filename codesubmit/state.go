@@ -2,7 +2,7 @@ package codesubmit
 
 import "slices"
 
-// State is where one merchant's submission stands (contract §8).
+// State is where one merchant's submission stands.
 type State string
 
 // The states in the order of a smooth run, then the ends that a run may also come to.
@@ -50,7 +50,7 @@ func (s State) Ended() bool {
 	return slices.Contains(ends(), s)
 }
 
-// Retryable reports whether an operator may send the submission on again (contract §10).
+// Retryable reports whether an operator may send the submission on again.
 func (s State) Retryable() bool {
 	switch s {
 	case Blocked, Failed, Rejected, Withdrawn, Canceled:

@@ -12,7 +12,7 @@ import (
 )
 
 // readAudit asks how the audit stands. An event only makes this happen sooner: it carries neither audit id nor version,
-// so it changes nothing by itself (02 §7).
+// so it changes nothing by itself.
 func (s *Service) readAudit(ctx context.Context, w *work) outcome {
 	if w.wish == wishWithdraw || w.wish == wishCancelWithdraw {
 		if out := s.withdraw(ctx, w); out != nil {
@@ -103,7 +103,7 @@ func (s *Service) storeRejection(ctx context.Context, tx pgx.Tx, w *work, status
 	return s.queue.InsertTx(ctx, tx, ScreenshotsArgs{SubmissionID: w.ID}, nil)
 }
 
-// FetchScreenshots gets the pictures of a rejection, which are permanent materials of the merchant (02 §2.7).
+// FetchScreenshots gets the pictures of a rejection, which are permanent materials of the merchant.
 func (s *Service) FetchScreenshots(ctx context.Context, submissionID int64) error {
 	appid, err := s.appidOf(ctx, submissionID)
 	if err != nil || appid == "" {

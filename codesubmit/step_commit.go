@@ -11,7 +11,7 @@ import (
 )
 
 // commit uploads the template's code as the merchant's trial version, once: what a lost answer did is read from
-// exp_info, where our marker stands in the description (02 §2.1, 9402205).
+// exp_info, where our marker stands in the description (errcode 9402205).
 func (s *Service) commit(ctx context.Context, w *work) outcome {
 	if w.sentAt != nil {
 		version, err := w.api.VersionInfo(ctx)
@@ -46,7 +46,7 @@ func (s *Service) commit(ctx context.Context, w *work) outcome {
 	}}
 }
 
-// detect waits for WeChat's check of the committed code for privacy interfaces (02 §2.3). Committing again would start
+// detect waits for WeChat's check of the committed code for privacy interfaces. Committing again would start
 // the check anew, so only this call is repeated.
 func (s *Service) detect(ctx context.Context, w *work) outcome {
 	info, err := w.api.CodePrivacyInfo(ctx)

@@ -44,7 +44,7 @@ func (s *Service) setServerDomains(ctx context.Context, w *work) (changed bool, 
 	if err != nil {
 		return false, err
 	}
-	// errcode 0 may come with names left out, told or not (02 §3.2).
+	// errcode 0 may come with names left out, told or not.
 	if gaps := domainGaps(wanted, result.Domains, false); len(gaps) > 0 {
 		missing, err := s.missingPlatformDomains(ctx, w.spec.Domains, &shared{})
 		if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // setPrivacy writes the guideline that the rollout wants and makes sure that every key found in the code has a text:
-// without one WeChat's reviewers reject (02 §4.2). Texts of other keys that are there already are kept.
+// without one WeChat's reviewers reject. Texts of other keys that are there already are kept.
 func (s *Service) setPrivacy(ctx context.Context, w *work) outcome {
 	now, err := w.api.Privacy(ctx, wechat.PrivacyDevelopment)
 	if err != nil {
@@ -21,7 +21,7 @@ func (s *Service) setPrivacy(ctx context.Context, w *work) outcome {
 			return s.failed(w, err, false) // a repeat does no harm: it is read and compared first
 		}
 		changed = true
-		if now, err = w.api.Privacy(ctx, wechat.PrivacyDevelopment); err != nil { // texts are lost without an errcode (02 §4.1)
+		if now, err = w.api.Privacy(ctx, wechat.PrivacyDevelopment); err != nil { // texts are lost without an errcode
 			return s.failed(w, err, false)
 		}
 	}

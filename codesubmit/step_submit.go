@@ -10,7 +10,7 @@ import (
 )
 
 // submit hands the trial version to WeChat's reviewers, once. WeChat is asked first what it has in audit: our own
-// version there means that an answer was lost, a foreign one is waited for (02 §2.8, 85009).
+// version there means that an answer was lost, a foreign one is waited for (errcode 85009).
 func (s *Service) submit(ctx context.Context, w *work) outcome {
 	latest, err := w.api.LatestAuditStatus(ctx)
 	switch {

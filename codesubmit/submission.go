@@ -60,7 +60,7 @@ type Step struct {
 // StepState is where one step stands.
 type StepState string
 
-// The step states (contract §10).
+// The step states.
 const (
 	StepPending StepState = "pending"
 	StepRunning StepState = "running"

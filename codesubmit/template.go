@@ -9,7 +9,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
-// libraryLock serialises additions: addtotemplate names no id, and two at once could not be told apart (02 §1.3).
+// libraryLock serialises additions: addtotemplate names no id, and two at once could not be told apart.
 const libraryLock = "template-library"
 
 // Drafts lists the draft box.

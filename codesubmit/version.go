@@ -7,7 +7,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
-// Slots are what WeChat has of one mini program now: three versions that change independently of each other (02 §9.1).
+// Slots are what WeChat has of one mini program now: three versions that change independently of each other.
 type Slots struct {
 	Experience *Slot         `json:"experience" doc:"Trial version (体验版)."`
 	Audit      *AuditSlot    `json:"audit" doc:"Last version submitted through this platform."`

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// maxPushBytes is the size of a push's raw body; contract §3.
+	// maxPushBytes is the size of a push's raw body.
 	maxPushBytes = 1 << 20
 	// storeTimeout leaves WeChat, which waits five seconds, time to hear that we failed.
 	storeTimeout = 4500 * time.Millisecond
-	// success is the only answer that WeChat takes for "got it"; contract §3.
+	// success is the only answer that WeChat takes for "got it".
 	success = "success"
 )
 

@@ -18,7 +18,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/sealed"
 )
 
-// config is the environment of contract §2, checked.
+// config is the environment, checked; README.md lists the variables.
 type config struct {
 	appid        string
 	envSecret    sealed.Secret

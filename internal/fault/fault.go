@@ -3,7 +3,7 @@ package fault
 
 import "time"
 
-// Kind is the stable word in a problem's "code" (contract §4).
+// Kind is the stable word in a problem's "code".
 type Kind string
 
 // The kinds. Anything that is not an *Error is Internal and is answered with a fixed sentence.

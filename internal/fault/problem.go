@@ -13,7 +13,7 @@ const (
 	TimedOut         Kind = "timeout"
 )
 
-// Problem is the body of every failed call (RFC 9457, contract §4). It goes out as application/problem+json.
+// Problem is the body of every failed call (RFC 9457). It goes out as application/problem+json.
 //
 //nolint:errname // the name that RFC 9457 gives it
 type Problem struct {

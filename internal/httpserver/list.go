@@ -8,7 +8,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/fault"
 )
 
-// Page is how every list is answered (contract §4).
+// Page is how every list is answered.
 type Page[T any] struct {
 	Items []T `json:"items"`
 	// NextCursor goes into ?cursor= for the next page; empty on the last one.
