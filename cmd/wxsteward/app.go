@@ -173,7 +173,10 @@ func (a *app) build() error {
 		return pgx.ConnectConfig(ctx, a.pool.Config().ConnConfig)
 	}, a.log)
 	var err error
-	if a.runner, err = jobs.New(a.pool, jobs.Config{Logger: a.log, Location: c.location, SoftStop: c.shutdownTimeout / 2}); err != nil {
+	if a.runner, err = jobs.New(a.pool, jobs.Config{
+		Logger: a.log, Location: c.location, SoftStop: c.shutdownTimeout / 2,
+		MaxWorkers: c.concurrency + 8, // most jobs wait for WeChat; more of them would only hold database connections
+	}); err != nil {
 		return err
 	}
 
