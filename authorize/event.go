@@ -14,6 +14,16 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
+// Hears implements component.EventHandler.
+func (s *Service) Hears(m component.Message) bool {
+	switch m.InfoType {
+	case "authorized", "updateauthorized", "unauthorized":
+		return m.Channel == component.ChannelComponent
+	default:
+		return false
+	}
+}
+
 // HandleMessage implements component.EventHandler for authorized, updateauthorized and unauthorized. It may hear an
 // event more than once and in any order.
 //

@@ -116,6 +116,9 @@ func (s *Service) enqueueStart(ctx context.Context, tx pgx.Tx, id int64, at *tim
 	return s.queue.InsertTx(ctx, tx, StartRolloutArgs{RolloutID: id}, opts)
 }
 
+// Hears implements component.EventHandler.
+func (s *Service) Hears(m component.Message) bool { return strings.HasPrefix(m.Event, "weapp_audit_") }
+
 // HandleMessage hears WeChat's audit events.
 func (s *Service) HandleMessage(ctx context.Context, m component.Message) error {
 	if strings.HasPrefix(m.Event, "weapp_audit_") {

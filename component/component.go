@@ -36,7 +36,8 @@ type Config struct {
 
 	PublicURL        *url.URL      // where WeChat reaches us
 	TicketStaleAfter time.Duration // age at which the ticket push is restarted; zero: 30 minutes
-	MessageRetention time.Duration // handled and failed messages older than this are removed; zero: kept
+	MessageRetention time.Duration // whole days (UTC) of messages older than this are removed; zero: kept
+	Meter            Meter         // nil: nobody counts
 	Now              func() time.Time
 	Logger           *slog.Logger
 }
@@ -51,10 +52,13 @@ type Deps struct {
 	Queue    queue
 }
 
-// EventHandler hears every stored message, inside a background job and after the ticket part is done. It hears a message
+// EventHandler hears stored messages, inside a background job and after the ticket part is done. It hears a message
 // at least once, perhaps more often and not always in the order of arrival, so it must be idempotent. When it fails, all
 // handlers hear the message again later.
 type EventHandler interface {
+	// Hears reports whether HandleMessage has anything to do for m. It is asked before m is stored, when m has no ID yet, and
+	// must be quick: a message that nobody hears costs no job.
+	Hears(m Message) bool
 	HandleMessage(ctx context.Context, m Message) error
 }
 
@@ -65,7 +69,10 @@ type Service struct {
 	log      *slog.Logger
 	now      func() time.Time
 	handlers []EventHandler
+	forward  Forwarder // nil: nobody
 	ciphers  cipherCache
+	mailbox  mailbox
+	news     news
 }
 
 // New makes the service. Nothing runs before RegisterJobs and the routes are in place.
@@ -88,7 +95,7 @@ func New(cfg Config, deps Deps) *Service {
 // AppID is the component appid.
 func (s *Service) AppID() string { return s.cfg.AppID }
 
-// Handle adds a listener for stored messages. Call it before the jobs are started.
+// Handle adds a listener for stored messages. Call it before the first push and before the jobs are started.
 func (s *Service) Handle(h EventHandler) { s.handlers = append(s.handlers, h) }
 
 // API makes calls as the platform, with its access token.

@@ -85,6 +85,9 @@ func (f Fields) All(name string) []Fields {
 // characters become U+FFFD. A byte order mark is cut off.
 func legible(body []byte) string {
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	if isLegible(body) {
+		return string(body)
+	}
 	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t' || r == '\n' || r == '\r':
@@ -97,13 +100,29 @@ func legible(body []byte) string {
 	}, string(body)), string(utf8.RuneError))
 }
 
+// isLegible finds most texts in order, at little cost.
+func isLegible(body []byte) bool {
+	for _, c := range body {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
+			return false
+		}
+	}
+	return utf8.Valid(body) && !bytes.Contains(body, []byte("\xef\xbf")) // U+FFFE and U+FFFF among others
+}
+
 // parseFields reads a message in XML or JSON, told apart by the first character. It fails with ErrNotAMessage.
 func parseFields(text string) (Fields, error) {
 	text = strings.TrimSpace(text)
 	switch {
 	case strings.HasPrefix(text, "<"):
+		if elements, ok := quickXML(text); ok {
+			return Fields{elements}, nil
+		}
 		return parseXML(text)
 	case strings.HasPrefix(text, "{"):
+		if elements, ok := quickJSON(text); ok {
+			return Fields{elements}, nil
+		}
 		return parseJSON(text)
 	default:
 		return Fields{}, ErrNotAMessage

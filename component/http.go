@@ -1,6 +1,7 @@
 package component
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -43,23 +44,42 @@ func pathText(param string) string {
 func (s *Service) pushed(address func(echo.Context) (channel, appid string)) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
+		began := time.Now()
+		channel, appid := address(c)
 		body, err := readPush(r)
 		if errors.Is(err, errTooLarge) {
+			s.countPush(channel, pushTooLarge, began)
 			return c.String(http.StatusRequestEntityTooLarge, "too large")
 		}
 		if err != nil {
+			s.countPush(channel, pushMalformed, began)
 			return c.String(http.StatusBadRequest, "body cut short")
 		}
-		channel, appid := address(c)
 		// WeChat may hang up and push again; what it has sent is stored all the same, and the copy is recognised.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTimeout)
 		defer cancel()
-		err = s.receive(ctx, newPush(r, channel, appid, body))
+		answer, err := s.receive(ctx, newPush(r, channel, appid, body))
+		s.countPush(channel, pushResult(answer, err), began)
+		if err == nil && answer.passive {
+			return c.Blob(http.StatusOK, notation(answer.reply), answer.reply)
+		}
 		status, text := pushAnswer(err)
 		if err != nil {
 			s.log.WarnContext(ctx, "push refused", "channel", channel, "appid", short(appid), "status", status, "bytes", len(body), "error", err)
 		}
 		return c.String(status, text)
+	}
+}
+
+// notation is the content type of a passive reply.
+func notation(reply []byte) string {
+	switch text := bytes.TrimSpace(reply); {
+	case bytes.HasPrefix(text, []byte("<")):
+		return "text/xml; charset=utf-8"
+	case bytes.HasPrefix(text, []byte("{")):
+		return "application/json"
+	default:
+		return "text/plain; charset=utf-8"
 	}
 }
 

@@ -106,6 +106,8 @@ func (s *Service) RegisterAPI(api huma.API) {
 	huma.Register(api, adminauth.Op(http.MethodGet, "/component/domains/confirm-file", "get-component-domain-confirm-file", "The file that proves web-view domains", adminauth.Operator, "component"), s.getConfirmFile)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/messages", "list-messages", "Messages WeChat pushed", adminauth.Viewer, "messages"), s.getMessages)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/messages/{id}", "get-message", "One message with its body", adminauth.Viewer, "messages"), s.getMessage)
+	huma.Register(api, adminauth.Op(http.MethodPost, "/messages/{id}/redeliver", "redeliver-message", "Deliver a message again", adminauth.Operator, "messages"), s.postRedeliver)
+	huma.Register(api, adminauth.Op(http.MethodPost, "/messages/{id}/retry", "retry-message", "Handle a message again that failed", adminauth.Operator, "messages"), s.postRetry)
 }
 
 func (s *Service) getComponent(ctx context.Context, _ *struct{}) (*body[componentBody], error) {
@@ -220,32 +222,26 @@ type messagesInput struct {
 	State    string    `query:"state" enum:"handled,pending,failed"`
 	Since    time.Time `query:"since" doc:"Received at this time or later."`
 	Until    time.Time `query:"until" doc:"Received before this time."`
-	Q        string    `query:"q" maxLength:"200" doc:"Text in the body, secrets left out."`
+	Q        string    `query:"q" maxLength:"200" doc:"Text in the body, secrets left out. A page holds what was found within a second: it may be short, even empty, and go on at next_cursor."`
 }
 
 // MessageItem is a message in lists.
 type MessageItem struct {
-	ID         string         `json:"id"`
-	Channel    string         `json:"channel" enum:"component,biz"`
-	AppID      string         `json:"appid"`
-	InfoType   string         `json:"info_type"`
-	MsgType    string         `json:"msg_type"`
-	Event      string         `json:"event"`
-	FromUser   string         `json:"from_user"`
-	ToUser     string         `json:"to_user"`
-	MsgID      string         `json:"msg_id"`
-	CreatedAt  *time.Time     `json:"created_at" doc:"WeChat's time; null where it gave none."`
-	ReceivedAt time.Time      `json:"received_at"`
-	Deliveries []deliveryItem `json:"deliveries"`
-	State      string         `json:"state" enum:"handled,pending,failed"`
-	Error      string         `json:"error" doc:"Why the last try failed; empty when handled."`
-}
-
-// deliveryItem is one delivery to a business system. There are none before forwarding rules exist.
-type deliveryItem struct {
-	ID     string `json:"id"`
-	RuleID string `json:"rule_id"`
-	State  string `json:"state" enum:"pending,delivered,dead"`
+	ID         string            `json:"id"`
+	Title      string            `json:"title" doc:"What it is about, in the reader's language."`
+	Channel    string            `json:"channel" enum:"component,biz"`
+	AppID      string            `json:"appid"`
+	InfoType   string            `json:"info_type"`
+	MsgType    string            `json:"msg_type"`
+	Event      string            `json:"event"`
+	FromUser   string            `json:"from_user"`
+	ToUser     string            `json:"to_user"`
+	MsgID      string            `json:"msg_id"`
+	CreatedAt  *time.Time        `json:"created_at" doc:"WeChat's time; null where it gave none."`
+	ReceivedAt time.Time         `json:"received_at"`
+	Deliveries []DeliverySummary `json:"deliveries"`
+	State      string            `json:"state" enum:"handled,pending,failed"`
+	Error      string            `json:"error" doc:"Why the last try failed; empty when handled."`
 }
 
 type messageBody struct {
@@ -253,48 +249,75 @@ type messageBody struct {
 	Body string `json:"body" doc:"Decrypted. Viewers see *** where a secret is."`
 }
 
-func itemOf(m Message) MessageItem {
-	item := MessageItem{
-		ID: formatID(m.ID), Channel: m.Channel, AppID: m.AppID, InfoType: m.InfoType, MsgType: m.MsgType, Event: m.Event,
-		FromUser: m.FromUser, ToUser: m.ToUser, MsgID: m.MsgID, ReceivedAt: m.ReceivedAt.UTC(),
-		Deliveries: []deliveryItem{}, State: m.State, Error: m.Error,
+// itemsOf prepares messages for whoever reads, with their deliveries.
+func (s *Service) itemsOf(ctx context.Context, messages ...Message) ([]MessageItem, error) {
+	var deliveries map[int64][]DeliverySummary
+	if s.forward != nil && len(messages) > 0 {
+		ids := make([]int64, len(messages))
+		for i, m := range messages {
+			ids[i] = m.ID
+		}
+		var err error
+		if deliveries, err = s.forward.DeliveriesOf(ctx, ids); err != nil {
+			return nil, err
+		}
 	}
-	if !m.CreatedAt.IsZero() {
-		item.CreatedAt = new(m.CreatedAt.UTC())
+	items := make([]MessageItem, len(messages))
+	for i, m := range messages {
+		items[i] = MessageItem{
+			ID: formatID(m.ID), Title: titleOf(m, fault.LangFrom(ctx)),
+			Channel: m.Channel, AppID: m.AppID, InfoType: m.InfoType, MsgType: m.MsgType, Event: m.Event,
+			FromUser: m.FromUser, ToUser: m.ToUser, MsgID: m.MsgID, ReceivedAt: m.ReceivedAt.UTC(),
+			Deliveries: append([]DeliverySummary{}, deliveries[m.ID]...), State: m.State, Error: m.Error,
+		}
+		if !m.CreatedAt.IsZero() {
+			items[i].CreatedAt = new(m.CreatedAt.UTC())
+		}
 	}
-	return item
+	return items, nil
 }
 
 func (s *Service) getMessages(ctx context.Context, in *messagesInput) (*body[httpserver.Page[MessageItem]], error) {
 	f := MessageFilter{
 		Channel: in.Channel, AppID: in.AppID, InfoType: in.InfoType, MsgType: in.MsgType, Event: in.Event, State: in.State,
-		Since: in.Since, Until: in.Until, Text: in.Q, Limit: in.Limit + 1,
+		Since: in.Since, Until: in.Until, Text: in.Q, Limit: in.Limit,
 	}
 	if err := httpserver.DecodeCursor(in.Cursor, &f.Before); err != nil {
 		return nil, err
 	}
-	messages, err := listMessages(ctx, s.deps.DB, f)
+	messages, next, err := listMessages(ctx, s.deps.DB, f)
 	if err != nil {
 		return nil, err
 	}
-	page := httpserver.Page[MessageItem]{Items: []MessageItem{}}
-	if len(messages) > in.Limit {
-		messages = messages[:in.Limit]
-		page.NextCursor = httpserver.EncodeCursor(messages[in.Limit-1].ID)
+	items, err := s.itemsOf(ctx, messages...)
+	if err != nil {
+		return nil, err
 	}
-	for _, m := range messages {
-		page.Items = append(page.Items, itemOf(m))
+	page := httpserver.Page[MessageItem]{Items: items}
+	if next > 0 {
+		page.NextCursor = httpserver.EncodeCursor(next)
 	}
 	return answer(page), nil
 }
 
-func (s *Service) getMessage(ctx context.Context, in *struct {
+// messagePath names one message.
+type messagePath struct {
 	ID string `path:"id" maxLength:"20"`
-},
-) (*body[messageBody], error) {
-	id, err := strconv.ParseInt(in.ID, 10, 64)
+}
+
+// number is the id; fault.NotFound where it cannot be one.
+func (p messagePath) number() (int64, error) {
+	id, err := strconv.ParseInt(p.ID, 10, 64)
 	if err != nil {
-		return nil, fault.New(fault.NotFound, "")
+		return 0, fault.New(fault.NotFound, "")
+	}
+	return id, nil
+}
+
+func (s *Service) getMessage(ctx context.Context, in *messagePath) (*body[messageBody], error) {
+	id, err := in.number()
+	if err != nil {
+		return nil, err
 	}
 	read := s.message
 	if adminauth.UserFrom(ctx).Role == adminauth.Viewer {
@@ -307,5 +330,33 @@ func (s *Service) getMessage(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return answer(messageBody{itemOf(m), legible(m.Body)}), nil
+	items, err := s.itemsOf(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return answer(messageBody{items[0], legible(m.Body)}), nil
+}
+
+func (s *Service) postRedeliver(ctx context.Context, in *messagePath) (*struct{}, error) {
+	id, err := in.number()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.maskedMessage(ctx, id); errors.Is(err, pgx.ErrNoRows) {
+		return nil, fault.New(fault.NotFound, "")
+	} else if err != nil {
+		return nil, err
+	}
+	if s.forward == nil {
+		return nil, nil //nolint:nilnil // nobody to deliver to
+	}
+	return nil, s.forward.Redeliver(ctx, id)
+}
+
+func (s *Service) postRetry(ctx context.Context, in *messagePath) (*struct{}, error) {
+	id, err := in.number()
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.RetryMessage(ctx, id)
 }

@@ -317,7 +317,7 @@ func TestMessagesAPI(t *testing.T) {
 	}
 	newest := list("limit=1")[0].(map[string]any)
 	assert.Equal(t, map[string]any{
-		"id": newest["id"], "channel": "biz", "appid": "wxm2", "info_type": "", "msg_type": "event", "event": "weapp_audit_fail",
+		"id": newest["id"], "title": "Code review failed", "channel": "biz", "appid": "wxm2", "info_type": "", "msg_type": "event", "event": "weapp_audit_fail",
 		"from_user": "f", "to_user": "gh_2", "msg_id": "", "created_at": "2014-10-13T09:30:05Z", "received_at": newest["received_at"],
 		"deliveries": []any{}, "state": "handled", "error": "",
 	}, newest)

@@ -16,6 +16,7 @@ import (
 // queue is where jobs go, in the transaction of what they follow from.
 type queue interface {
 	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) error
+	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) error
 }
 
 // messageTries are spread over about three hours, see NextRetry; an authorization code does not live longer.
@@ -44,14 +45,18 @@ type CheckTicketArgs struct {
 // Kind names the job.
 func (CheckTicketArgs) Kind() string { return "component_ticket" }
 
-// CleanMessagesArgs removes messages that are past their time.
+// CleanMessagesArgs makes room for the messages to come and removes those that are past their time.
 type CleanMessagesArgs struct{}
 
 // Kind names the job.
 func (CleanMessagesArgs) Kind() string { return "component_clean" }
 
-func (s *Service) enqueueMessage(ctx context.Context, tx pgx.Tx, id int64) error {
-	return s.deps.Queue.InsertTx(ctx, tx, HandleMessageArgs{id}, &river.InsertOpts{MaxAttempts: messageTries})
+func (s *Service) enqueueMessages(ctx context.Context, tx pgx.Tx, ids ...int64) error {
+	params := make([]river.InsertManyParams, len(ids))
+	for i, id := range ids {
+		params[i] = river.InsertManyParams{Args: HandleMessageArgs{id}, InsertOpts: &river.InsertOpts{MaxAttempts: messageTries}}
+	}
+	return s.deps.Queue.InsertManyTx(ctx, tx, params)
 }
 
 func (s *Service) enqueueTokenRefresh(ctx context.Context, tx pgx.Tx) error {
@@ -152,5 +157,5 @@ type cleanWorker struct {
 }
 
 func (w *cleanWorker) Work(ctx context.Context, _ *river.Job[CleanMessagesArgs]) error {
-	return w.s.cleanMessages(ctx)
+	return errors.Join(w.s.makeRoom(ctx), w.s.cleanMessages(ctx))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,42 @@ func maskValue(name, text string) (replacement string, ok bool) {
 	default:
 		return "", false
 	}
+}
+
+// mayHoldSecrets is a quick look that maskSecrets has nothing to do on most messages. When in doubt it says yes; f is what text
+// was read as.
+func mayHoldSecrets(text string, f Fields) bool {
+	for _, name := range []string{"ComponentVerifyTicket", "AuthorizationCode", "PreAuthCode", "auth_code", queryAuthCode} {
+		if strings.Contains(text, name) {
+			return true
+		}
+	}
+	if strings.HasPrefix(strings.TrimSpace(text), "{") {
+		return strings.Contains(text, `\u`) // the only escape that can stand for a letter
+	}
+	// A text may be put together from pieces.
+	for _, sign := range []string{"&#", "<!--", "<?"} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	for rest := text; ; {
+		_, after, found := strings.Cut(rest, "]]>")
+		if !found {
+			break
+		}
+		if !strings.HasPrefix(after, "</") {
+			return true
+		}
+		rest = after
+	}
+	return anyContentWithChildren(f.elements)
+}
+
+func anyContentWithChildren(elements []element) bool {
+	return slices.ContainsFunc(elements, func(e element) bool {
+		return e.name == "Content" && len(e.children) > 0 || anyContentWithChildren(e.children)
+	})
 }
 
 // maskSecrets replaces the secrets in a message, at any depth, and leaves every other byte as it is. changed tells

@@ -3,15 +3,19 @@ package component
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/live"
 	"github.com/wxsteward/wxsteward/internal/sealed"
 )
@@ -69,13 +73,9 @@ type incoming struct {
 	secretBody []byte // the whole body sealed, where maskedBody is not it
 }
 
-// newIncoming makes a message of an authentic plaintext. It fails with ErrNotAMessage.
-func (s *Service) newIncoming(channel, appid string, plaintext []byte) (incoming, error) {
-	text := legible(plaintext)
-	f, err := parseFields(text)
-	if err != nil {
-		return incoming{}, err
-	}
+// newIncoming makes a message of what was pushed. It fails with ErrNotAMessage.
+func (s *Service) newIncoming(channel, appid string, o authentic) (_ incoming, err error) {
+	text, f, plaintext := o.text, o.fields, o.plaintext
 	m := Message{
 		Channel:    channel,
 		AppID:      short(appid),
@@ -98,17 +98,34 @@ func (s *Service) newIncoming(channel, appid string, plaintext []byte) (incoming
 	if n, ok := f.Int("CreateTime"); ok && n > 0 && n < 1<<37 { // about the year 6300, well inside what a timestamp can hold
 		m.CreatedAt = time.Unix(n, 0)
 	}
-	in := incoming{Message: m, dedupeKey: dedupeKey(channel, m.AppID, f.Text("MsgId"), plaintext)}
+	in := incoming{Message: m, dedupeKey: dedupeKey(m, f.Text("MsgId"), plaintext), maskedBody: text}
 	var secrets bool
-	if in.maskedBody, secrets, err = maskSecrets(text); err != nil {
-		return incoming{}, err
+	if mayHoldSecrets(text, f) {
+		if in.maskedBody, secrets, err = maskSecrets(text); err != nil {
+			return incoming{}, err
+		}
 	}
 	if secrets || text != string(plaintext) {
 		if in.secretBody, err = s.deps.Keys.Seal(sealed.New(string(plaintext)), messagePurpose); err != nil {
 			return incoming{}, fmt.Errorf("seal message: %w", err)
 		}
 	}
+	if !s.heard(in.Message) {
+		in.State = StateHandled // there is nothing to do
+	}
 	return in, nil
+}
+
+// heard reports whether something of ours has to handle a message.
+func (s *Service) heard(m Message) bool {
+	if m.Channel == ChannelComponent && m.InfoType == infoTypeTicket {
+		return true
+	}
+	if IsTestAccount(m.AppID) {
+		_, ok := checkCode(m)
+		return ok
+	}
+	return slices.ContainsFunc(s.handlers, func(h EventHandler) bool { return h.Hears(m) })
 }
 
 // subject finds the merchant that a 授权事件 is about, in the spellings WeChat uses, else the platform itself.
@@ -121,16 +138,21 @@ func subject(f Fields) string {
 	return ""
 }
 
-// dedupeKey is the same for all copies of one push: WeChat's MsgId where there is one, else the plaintext itself. The
-// envelope does not count: a repeated push may be encrypted anew.
-func dedupeKey(channel, appid, msgID string, plaintext []byte) []byte {
-	what := "id\x00" + msgID
+// dedupeKey is the same for all copies of one push: channel, appid and WeChat's MsgId where there is one, else the plaintext
+// itself. The envelope does not count: a repeated push may be encrypted anew. What stands in front, and follows from the rest,
+// keeps keys of one time together, so that the index over all of them stays quick.
+func dedupeKey(m Message, msgID string, plaintext []byte) []byte {
+	front, what := uint64(0), "id\x00"+msgID
 	if msgID == "" || msgID == "0" {
 		sum := sha256.Sum256(plaintext)
 		what = "sum\x00" + string(sum[:])
+		front = uint64(max(0, m.CreatedAt.Unix()))
+	} else if n, err := strconv.ParseUint(msgID, 10, 64); err == nil {
+		front = n
 	}
-	key := sha256.Sum256([]byte(channel + "\x00" + appid + "\x00" + what))
-	return key[:]
+	sum := sha256.Sum256([]byte(m.Channel + "\x00" + m.AppID + "\x00" + what))
+	const enough = 16 // bytes that nobody hits by chance
+	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+enough), front), sum[:enough]...)
 }
 
 // short cuts text so that an index can hold it; WeChat's own ids and kinds are far below. NUL may come from JSON escapes.
@@ -141,22 +163,6 @@ func short(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:limit], "")
-}
-
-// store keeps a message and enqueues its handling, in one transaction. A copy of a message that is already there, also
-// of one that another process is storing at this moment, changes nothing and is no error.
-func (s *Service) store(ctx context.Context, in incoming) error {
-	err := pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) error {
-		id, isNew, err := insertMessage(ctx, tx, in)
-		if err != nil || !isNew {
-			return err
-		}
-		return s.enqueueMessage(ctx, tx, id)
-	})
-	if err != nil {
-		return fmt.Errorf("store message: %w", err)
-	}
-	return nil
 }
 
 // errGiveUp marks failures that another try cannot mend.
@@ -199,6 +205,23 @@ func (s *Service) handleMessage(ctx context.Context, id int64, last bool) error 
 	return errors.Join(failure, err)
 }
 
+// RetryMessage has a message handled again that failed or waits for its next try. It fails with fault.NotFound, and with
+// fault.Conflict when the message is handled.
+func (s *Service) RetryMessage(ctx context.Context, id int64) error {
+	return pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) error {
+		state, err := reopenMessage(ctx, tx, id)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return fault.New(fault.NotFound, "")
+		case err != nil:
+			return fmt.Errorf("retry message %d: %w", id, err)
+		case state == StateHandled:
+			return fault.New(fault.Conflict, "This message has been handled. Only one that failed or waits can be handled again.")
+		}
+		return s.enqueueMessages(ctx, tx, id)
+	})
+}
+
 // work runs the ticket part and then every handler, also when one of them fails.
 func (s *Service) work(ctx context.Context, m Message) error {
 	if m.Channel == ChannelComponent && m.InfoType == infoTypeTicket {
@@ -207,10 +230,13 @@ func (s *Service) work(ctx context.Context, m Message) error {
 		}
 	}
 	if IsTestAccount(m.AppID) {
-		return nil // WeChat's own accounts are nobody's merchants
+		return s.answerCheck(ctx, m) // WeChat's own accounts are nobody's merchants
 	}
 	var failures []error
 	for _, h := range s.handlers {
+		if !h.Hears(m) {
+			continue
+		}
 		failures = append(failures, contained(ctx, h, m))
 	}
 	return errors.Join(failures...)
@@ -247,21 +273,4 @@ func errorText(err error) string {
 		text = strings.ToValidUTF8(text[:limit], "") + "…"
 	}
 	return text
-}
-
-// cleanMessages removes messages that are past their retention, in small steps. Those still waiting to be handled stay.
-func (s *Service) cleanMessages(ctx context.Context) error {
-	const step = 5000
-	if s.cfg.MessageRetention <= 0 {
-		return nil
-	}
-	for {
-		n, err := deleteMessages(ctx, s.deps.DB, s.now().Add(-s.cfg.MessageRetention), step)
-		if err != nil {
-			return fmt.Errorf("remove old messages: %w", err)
-		}
-		if n < step {
-			return nil
-		}
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/wxsteward/wxsteward/internal/adminauth"
 	"github.com/wxsteward/wxsteward/internal/fault"
 )
 
@@ -24,6 +25,8 @@ type listener struct {
 	heard []Message
 	reply func(n int) error // n counts from 1
 }
+
+func (*listener) Hears(Message) bool { return true }
 
 func (l *listener) HandleMessage(_ context.Context, m Message) error {
 	l.mu.Lock()
@@ -140,6 +143,71 @@ func TestUnknownKindsAreHandled(t *testing.T) {
 	assert.Equal(t, StateHandled, p.one(t).State)
 }
 
+func TestMessagesNobodyHearsMakeNoJob(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	p.handlers = nil
+	for text, on := range map[string]sealedPush{
+		textXML("hi", "1"): onBiz("wxm1"), `<xml><InfoType>brand_new</InfoType></xml>`: onComponent(),
+		`{"MsgType":"event","Event":"brand_new"}`: onBiz("wxm1"),
+	} {
+		status, _ := p.push(t, on, text)
+		require.Equal(t, http.StatusOK, status)
+	}
+	messages, queued := p.stock(t)
+	assert.Equal(t, 3, messages)
+	assert.Zero(t, queued)
+	var handled int
+	require.NoError(t, p.pool.QueryRow(t.Context(), `SELECT count(*) FROM message WHERE state = 'handled' AND handled_at = received_at`).Scan(&handled))
+	assert.Equal(t, 3, handled)
+	_, _ = p.push(t, onComponent(), ticketXML(secretTicket, 1413192605))
+	_, queued = p.stock(t)
+	assert.Equal(t, 1, queued)
+}
+
+func TestPagesHearOfMessagesNobodyHandles(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	p.handlers = nil
+	conn, err := pgx.Connect(t.Context(), p.dbURL)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	_, err = conn.Exec(t.Context(), `LISTEN wxsteward_live`)
+	require.NoError(t, err)
+	_, _ = p.push(t, onBiz("wxm1"), textXML("hi", "1"))
+	n, err := conn.WaitForNotification(t.Context())
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"kind":"message","id":"`+formatID(p.one(t).ID)+`","appid":"wxm1","state":"handled"}`, n.Payload)
+}
+
+func TestRetryByHand(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	p.Handle(&listener{reply: func(n int) error {
+		if n == 1 {
+			return fault.New(fault.NotFound, "no such shop")
+		}
+		return nil
+	}})
+	o := p.office(t)
+	_, _ = p.push(t, onBiz("wxm1"), textXML("hi", "1"))
+	id := p.one(t).ID
+	require.Error(t, p.handleMessage(t.Context(), id, true))
+	retry := func(role adminauth.Role, id string) int {
+		status, _, _ := o.call(t, role, http.MethodPost, "/messages/"+id+"/retry", "")
+		return status
+	}
+	assert.Equal(t, http.StatusForbidden, retry(adminauth.Viewer, formatID(id)))
+	assert.Equal(t, http.StatusNotFound, retry(adminauth.Operator, "1"))
+	assert.Equal(t, http.StatusNoContent, retry(adminauth.Operator, formatID(id)))
+	_, queued := p.stock(t)
+	assert.Equal(t, 2, queued)
+	assert.Equal(t, StatePending, p.one(t).State)
+	require.NoError(t, p.handleAll(t))
+	assert.Equal(t, StateHandled, p.one(t).State)
+	assert.Equal(t, http.StatusConflict, retry(adminauth.Operator, formatID(id)))
+}
+
 func TestTestAccountsAreNobodysMerchants(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t)
@@ -168,9 +236,10 @@ func TestSecretsAreSealed(t *testing.T) {
 		status, _ := p.push(t, onComponent(), body)
 		require.Equal(t, http.StatusOK, status)
 	}
+	require.NoError(t, p.handleAll(t))
 	status, _ := p.push(t, onBiz("wx570bc396a51b8ff8"), textXML("QUERY_AUTH_CODE:secret-check", "1"))
 	require.Equal(t, http.StatusOK, status)
-	require.NoError(t, p.handleAll(t))
+	require.Error(t, p.handleAll(t), "WeChat does not know this code")
 	for _, table := range []string{"message", "component_ticket", "river_job", "token"} {
 		rows, err := p.pool.Query(t.Context(), `SELECT t::text FROM `+table+` t`)
 		require.NoError(t, err)
@@ -191,20 +260,55 @@ func TestSecretsAreSealed(t *testing.T) {
 func TestOldMessagesAreRemoved(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t, func(c *Config) { c.MessageRetention = 24 * time.Hour })
+	p.clock.set(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 	for n := range 3 {
 		_, _ = p.push(t, onBiz("wxm1"), textXML("hi", strconv.Itoa(n+1)))
 	}
 	_, err := p.pool.Exec(t.Context(), `UPDATE message SET state = 'handled' WHERE msg_id <> '3'`)
 	require.NoError(t, err)
-	p.clock.Add(23 * time.Hour)
+	count := func() int {
+		require.NoError(t, p.cleanMessages(t.Context()))
+		messages, _ := p.stock(t)
+		return messages
+	}
+	p.clock.set(time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC))
 	_, _ = p.push(t, onBiz("wxm1"), textXML("hi", "4"))
-	require.NoError(t, p.cleanMessages(t.Context()))
-	messages, _ := p.stock(t)
-	assert.Equal(t, 4, messages)
-	p.clock.Add(2 * time.Hour)
-	require.NoError(t, p.cleanMessages(t.Context()))
-	messages, _ = p.stock(t)
-	assert.Equal(t, 2, messages, "the young one and the one that still waits")
+	p.clock.set(time.Date(2026, 3, 2, 23, 59, 0, 0, time.UTC))
+	assert.Equal(t, 4, count(), "the last of that day is younger than a day")
+	status, _ := p.push(t, onBiz("wxm1"), textXML("hi", "1"))
+	assert.Equal(t, http.StatusOK, status)
+	assert.Equal(t, 4, count(), "a copy counts as one on the next day too")
+
+	p.clock.set(time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC))
+	assert.Equal(t, 2, count(), "the young one and the one that still waits")
+	days, err := partitions(t.Context(), p.pool)
+	require.NoError(t, err)
+	assert.Len(t, days, 2)
+	_, err = p.pool.Exec(t.Context(), `UPDATE message SET state = 'handled'`)
+	require.NoError(t, err)
+	assert.Equal(t, 1, count())
+	days, err = partitions(t.Context(), p.pool)
+	require.NoError(t, err)
+	assert.Equal(t, []partition{{"message_20260302", time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)}}, days, "the whole day is gone")
+	var keys int
+	require.NoError(t, p.pool.QueryRow(t.Context(), `SELECT count(*) FROM message_dedupe`).Scan(&keys))
+	assert.Equal(t, 1, keys, "what is gone is forgotten")
+}
+
+func TestRoomIsMadeAhead(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	p.clock.set(time.Date(2026, 12, 30, 23, 0, 0, 0, time.UTC))
+	require.NoError(t, p.makeRoom(t.Context()))
+	require.NoError(t, p.makeRoom(t.Context()))
+	days, err := partitions(t.Context(), p.pool)
+	require.NoError(t, err)
+	require.Len(t, days, 1+daysAhead)
+	assert.Equal(t, "message_20261230", days[0].name)
+	assert.Equal(t, "message_20270106", days[daysAhead].name)
+	p.clock.set(time.Date(2027, 5, 1, 0, 0, 0, 0, time.UTC))
+	status, _ := p.push(t, onBiz("wxm1"), textXML("hi", "1"))
+	assert.Equal(t, http.StatusOK, status, "a day nobody has made room for")
 }
 
 func TestNewsIsPublished(t *testing.T) {

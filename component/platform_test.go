@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxsteward/wxsteward/internal/jobs"
+	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/postgres/postgrestest"
 	"github.com/wxsteward/wxsteward/internal/sealed"
 	"github.com/wxsteward/wxsteward/internal/settings"
@@ -27,6 +28,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 	"github.com/wxsteward/wxsteward/internal/wechat/msgcrypt"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
+	"github.com/wxsteward/wxsteward/migrations"
 )
 
 const (
@@ -55,6 +57,12 @@ func (c *clock) Add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
+}
+
+func (c *clock) set(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = at
 }
 
 // platform is a Service with a database of its own, a WeChat and its callback addresses on loopback.
@@ -120,6 +128,7 @@ func platformOn(t *testing.T, dbURL string, options ...func(*Config)) *platform 
 		Tokens: tokenstore.New(p.pool, keys, p.clock.Now, logger),
 		WeChat: wechat.New(wechat.Config{AppID: testAppID, BaseURL: api.URL}),
 	})
+	p.Handle(&listener{}) // so that every message makes a job; see TestMessagesNobodyHearsMakeNoJob
 	require.NoError(t, p.RegisterJobs(p.runner))
 	e := echo.New()
 	p.RegisterRoutes(e)
@@ -127,6 +136,15 @@ func platformOn(t *testing.T, dbURL string, options ...func(*Config)) *platform 
 	t.Cleanup(p.server.Close)
 	p.wechat.SetPushURLs(p.server.URL+"/wxcallback/component", p.server.URL+"/wxcallback/biz/$APPID$")
 	return p
+}
+
+// migrate brings a database of the test's own up to date.
+func migrate(tb testing.TB, dbURL string) {
+	tb.Helper()
+	pool, err := postgres.Open(context.Background(), sealed.New(dbURL), postgres.PoolConfig{})
+	require.NoError(tb, err)
+	defer pool.Close()
+	require.NoError(tb, migrations.Up(context.Background(), pool, slog.New(slog.DiscardHandler)))
 }
 
 func stored(c *Config) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,25 +12,6 @@ import (
 )
 
 func formatID(id int64) string { return strconv.FormatInt(id, 10) }
-
-// insertMessage stores a message unless there is one with its dedupe key. It waits for a transaction that is storing
-// a copy at the same time.
-func insertMessage(ctx context.Context, tx pgx.Tx, in incoming) (id int64, isNew bool, err error) {
-	const q = `INSERT INTO message (channel, appid, info_type, msg_type, event, from_user, to_user, msg_id,
-			created_at, received_at, dedupe_key, body, secret_body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-		ON CONFLICT (dedupe_key) DO NOTHING RETURNING id`
-	rows, err := tx.Query(ctx, q, in.Channel, in.AppID, in.InfoType, in.MsgType, in.Event, in.FromUser, in.ToUser, in.MsgID,
-		nullTime(in.CreatedAt), in.ReceivedAt, in.dedupeKey, in.maskedBody, in.secretBody)
-	if err != nil {
-		return 0, false, err
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil || len(ids) == 0 {
-		return 0, false, err
-	}
-	return ids[0], true, nil
-}
 
 func nullTime(t time.Time) *time.Time {
 	if t.IsZero() {
@@ -92,69 +72,11 @@ func setMessageState(ctx context.Context, tx pgx.Tx, m Message, now time.Time) e
 	return err
 }
 
-// MessageFilter selects messages; empty fields match everything.
-type MessageFilter struct {
-	Channel, AppID, InfoType, MsgType, Event, State string
-	Since, Until                                    time.Time // of ReceivedAt; Until is not included
-	Text                                            string    // in the body as viewers see it
-	Before                                          int64     // only ids below; 0: from the newest
-	Limit                                           int
-}
-
-// listMessages reads messages without bodies, newest first.
-func listMessages(ctx context.Context, db postgres.DB, f MessageFilter) ([]Message, error) {
-	var where []string
-	var args []any
-	add := func(condition string, arg any) {
-		args = append(args, arg)
-		where = append(where, strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args))))
-	}
-	for _, equal := range []struct{ column, value string }{
-		{"channel", f.Channel},
-		{"appid", f.AppID},
-		{"info_type", f.InfoType},
-		{"msg_type", f.MsgType},
-		{"event", f.Event},
-		{"state", f.State},
-	} {
-		if equal.value != "" {
-			add(equal.column+" = ?", equal.value)
-		}
-	}
-	if !f.Since.IsZero() {
-		add("received_at >= ?", f.Since)
-	}
-	if !f.Until.IsZero() {
-		add("received_at < ?", f.Until)
-	}
-	if f.Text != "" {
-		add(`body ILIKE '%' || ? || '%'`, escapeLike(f.Text))
-	}
-	if f.Before > 0 {
-		add("id < ?", f.Before)
-	}
-	q := `SELECT ` + messageColumns + ` FROM message`
-	if len(where) > 0 {
-		q += ` WHERE ` + strings.Join(where, " AND ")
-	}
-	args = append(args, f.Limit)
-	rows, err := db.Query(ctx, q+` ORDER BY id DESC LIMIT $`+strconv.Itoa(len(args)), args...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Message, error) { return scanMessage(row) })
-}
-
-func escapeLike(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
-}
-
-// deleteMessages removes at most limit messages received before the given time that wait for nothing.
-func deleteMessages(ctx context.Context, db postgres.DB, before time.Time, limit int) (int64, error) {
-	const q = `DELETE FROM message WHERE id IN (
-		SELECT id FROM message WHERE received_at < $1 AND state <> 'pending' ORDER BY received_at LIMIT $2)`
-	tag, err := db.Exec(ctx, q, before, limit)
-	return tag.RowsAffected(), err
+// reopenMessage makes a failed message wait again and gives the state it has then; pgx.ErrNoRows if there is none.
+func reopenMessage(ctx context.Context, tx pgx.Tx, id int64) (state string, err error) {
+	const q = `UPDATE message SET state = CASE WHEN state = 'failed' THEN 'pending' ELSE state END WHERE id = $1 RETURNING state`
+	err = tx.QueryRow(ctx, q, id).Scan(&state)
+	return state, err
 }
 
 // putTicket keeps a ticket if WeChat made it no earlier than the one that is there.

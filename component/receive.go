@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,62 +35,151 @@ type push struct {
 	peer   netip.Addr // TCP peer; the zero Addr is in no prefix
 }
 
-// receive authenticates, reads and stores a push; when it returns nil the answer is "success". It fails with
-// ErrNotAuthentic or ErrNotAMessage; any other failure is ours, and WeChat should try again.
-func (s *Service) receive(ctx context.Context, p push) error {
-	plaintext, err := s.authenticate(ctx, p)
+// received is what the sender of a push is answered: success, unless there is a passive reply.
+type received struct {
+	passive bool
+	reply   []byte // as it is sent; may be empty
+	result  string // for the meter
+}
+
+// receive authenticates, reads and stores a push and finds the answer. It fails with ErrNotAuthentic or ErrNotAMessage; any
+// other failure is ours, and WeChat should try again.
+func (s *Service) receive(ctx context.Context, p push) (received, error) {
+	o, err := s.authenticate(ctx, p)
 	if errors.Is(err, errProbe) {
-		return nil
+		return received{result: pushProbe}, nil
 	}
 	if err != nil {
-		return err
+		return received{}, err
 	}
-	in, err := s.newIncoming(p.channel, p.appid, plaintext)
+	in, err := s.newIncoming(p.channel, p.appid, o)
 	if err != nil {
-		return err
+		return received{}, err
 	}
-	return s.store(ctx, in)
+	m, isNew, err := s.store(ctx, in)
+	if err != nil {
+		return received{}, err
+	}
+	result := pushRepeated
+	if isNew {
+		result = pushStored
+	}
+	reply, ok := s.passiveReply(ctx, m, isNew)
+	if !ok {
+		return received{result: result}, nil
+	}
+	if o.cipher != nil && len(reply) > 0 && string(reply) != success {
+		notation := msgcrypt.XML
+		if o.json {
+			notation = msgcrypt.JSON
+		}
+		if reply, err = o.cipher.SealReply(o.opened, reply, strconv.FormatInt(s.now().Unix(), 10), p.nonce, notation); err != nil {
+			s.log.WarnContext(ctx, "passive reply cannot be encrypted", "message", m.ID, "error", err)
+			return received{result: result}, nil // the message is stored
+		}
+	}
+	return received{passive: true, reply: reply, result: result}, nil
+}
+
+// passiveReply is the plaintext that answers a message on ChannelBiz instead of success. A business system hears of a message
+// once, copies of it are answered success; checks of WeChat's are answered every time.
+func (s *Service) passiveReply(ctx context.Context, m Message, isNew bool) (reply []byte, ok bool) {
+	if m.Channel != ChannelBiz {
+		return nil, false
+	}
+	if IsTestAccount(m.AppID) {
+		if reply, ok = s.checkReply(m); ok {
+			return reply, true
+		}
+	}
+	if !isNew || s.forward == nil {
+		return nil, false
+	}
+	defer func() {
+		if p := recover(); p != nil { // the message is stored, so WeChat need not push it again
+			s.log.ErrorContext(ctx, "relay broke off", "message", m.ID, "place", panicPlace(string(debug.Stack())))
+			reply, ok = nil, false
+		}
+	}()
+	return s.forward.Relay(ctx, m)
 }
 
 // errProbe reports WeChat's test of a container path, which is answered and forgotten.
 var errProbe = errors.New("component: container path probe")
 
-// authenticate gives the plaintext of a push, decrypted or as it came.
-func (s *Service) authenticate(ctx context.Context, p push) ([]byte, error) {
+// authentic is the content of a push that was proven.
+type authentic struct {
+	plaintext []byte // decrypted, or as it came
+	text      string // of plaintext, legible
+	fields    Fields
+
+	cipher *msgcrypt.Cipher // opened it; nil where it came plain
+	opened msgcrypt.Opened
+	json   bool // the envelope was JSON
+}
+
+// authenticate gives the content of a push, decrypted or as it came.
+func (s *Service) authenticate(ctx context.Context, p push) (authentic, error) {
 	text := legible(p.body)
-	envelope, hasEncrypt, envelopeErr := msgcrypt.ParseEnvelope([]byte(text))
-	if hasEncrypt {
-		if envelopeErr != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNotAuthentic, envelopeErr)
+	if mayHaveEncrypt(text) {
+		encrypt, hasEncrypt, err := encryptOf(text)
+		if hasEncrypt {
+			if err != nil {
+				return authentic{}, fmt.Errorf("%w: %w", ErrNotAuthentic, err)
+			}
+			return s.open(ctx, p, encrypt, strings.HasPrefix(strings.TrimSpace(text), "{"))
 		}
-		return s.open(ctx, p, envelope.Encrypt)
 	}
 	inCloud := s.cfg.Mode == ModeCloudRun
 	forwarded := s.forwarder(p)
 	if !inCloud && !forwarded {
-		return nil, ErrNotAuthentic // not even read
+		return authentic{}, ErrNotAuthentic // not even read
 	}
 	f, err := parseFields(text)
 	switch {
 	case err == nil && f.Has("Encrypt"):
-		return nil, ErrNotAuthentic
+		return authentic{}, ErrNotAuthentic
 	case err == nil && f.Text("action") == "CheckContainerPath":
-		return nil, errProbe
+		return authentic{}, errProbe
 	case forwarded, inCloud && p.source:
-		return p.body, err
+		return authentic{plaintext: p.body, text: text, fields: f}, err
 	default:
-		return nil, ErrNotAuthentic
+		return authentic{}, ErrNotAuthentic
 	}
 }
 
+// encryptOf finds the ciphertext of an envelope.
+func encryptOf(text string) (encrypt string, has bool, err error) {
+	if elements, ok := quickXML(text); ok {
+		f := Fields{elements}
+		if len(f.All("Encrypt")) == 1 {
+			return f.Text("Encrypt"), true, nil
+		}
+	}
+	envelope, has, err := msgcrypt.ParseEnvelope([]byte(text))
+	return envelope.Encrypt, has, err
+}
+
+// mayHaveEncrypt is a quick look that a body is no envelope. JSON can write the name with escapes.
+func mayHaveEncrypt(text string) bool {
+	return strings.Contains(text, "Encrypt") || strings.HasPrefix(strings.TrimSpace(text), "{") && strings.Contains(text, `\u`)
+}
+
 // open decrypts. When nothing fits, it looks once more whether another replica has changed token or key meanwhile.
-func (s *Service) open(ctx context.Context, p push, encrypt string) ([]byte, error) {
-	var opened msgcrypt.Opened
+func (s *Service) open(ctx context.Context, p push, encrypt string, isJSON bool) (authentic, error) {
+	o := authentic{json: isJSON}
 	err := s.withCipher(ctx, func(c *msgcrypt.Cipher) (err error) {
-		opened, err = c.Open(p.timestamp, p.nonce, p.msgSignature, encrypt)
+		o.cipher = c
+		o.opened, err = c.Open(p.timestamp, p.nonce, p.msgSignature, encrypt)
 		return err
 	})
-	return opened.Plaintext, err
+	if err != nil {
+		return authentic{}, err
+	}
+	o.plaintext = o.opened.Plaintext
+	o.text = legible(o.plaintext)
+	o.fields, err = parseFields(o.text)
+	return o, err
 }
 
 // verifyEcho checks the signature of a GET with echostr.

@@ -414,10 +414,10 @@ func FuzzReceive(f *testing.F) {
 	f.Add([]byte(`{"Encrypt":"AAAA"}`), false)
 	f.Add([]byte(`{"InfoType":"x"}`), true)
 	f.Fuzz(func(t *testing.T, body []byte, source bool) {
-		plaintext, err := s.authenticate(t.Context(), push{body: body, source: source, timestamp: "1", nonce: "2", msgSignature: "3"})
+		o, err := s.authenticate(t.Context(), push{body: body, source: source, timestamp: "1", nonce: "2", msgSignature: "3"})
 		if err == nil {
 			require.True(t, source, "nothing is authentic without proof")
-			require.Equal(t, body, plaintext)
+			require.Equal(t, body, o.plaintext)
 		}
 	})
 }

@@ -26,8 +26,12 @@ CREATE TABLE token (
     updated_at    timestamptz NOT NULL DEFAULT now()
 );
 
+-- An id is the milliseconds of received_at since 1970, shifted left by 20 bits, and 20 bits of message_number, so that ids, times and
+-- partitions have one order. Partitions hold one day (UTC) each, are named message_YYYYMMDD and made by the program.
+CREATE SEQUENCE message_number;
+
 CREATE TABLE message (
-    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          bigint      NOT NULL PRIMARY KEY,
     channel     text        NOT NULL CHECK (channel IN ('component', 'biz')),
     appid       text        NOT NULL DEFAULT '',
     info_type   text        NOT NULL DEFAULT '',
@@ -37,7 +41,7 @@ CREATE TABLE message (
     to_user     text        NOT NULL DEFAULT '',
     msg_id      text        NOT NULL DEFAULT '',
     created_at  timestamptz,
-    received_at timestamptz NOT NULL DEFAULT now(),
+    received_at timestamptz NOT NULL,
     dedupe_key  bytea       NOT NULL,
     -- body is the plain message with secrets (ticket, authorization code) replaced; secret_body is the whole, sealed, only where something was replaced.
     body        text        NOT NULL,
@@ -45,13 +49,20 @@ CREATE TABLE message (
     state       text        NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'handled', 'failed')),
     error       text        NOT NULL DEFAULT '',
     handled_at  timestamptz
+) PARTITION BY RANGE (id);
+CREATE INDEX ON message (appid, id);
+CREATE INDEX ON message (msg_type, id) WHERE msg_type <> '';
+CREATE INDEX ON message (event, id) WHERE event <> '';
+CREATE INDEX ON message (info_type, id) WHERE info_type <> '';
+CREATE INDEX ON message (id) WHERE channel = 'component';
+CREATE INDEX ON message (state, id) WHERE state <> 'handled';
+
+-- The keys of all messages that are kept. They are not in the partitions, because a copy counts as one on every later day too. A key
+-- begins with MsgId or CreateTime, so that those of one time lie together.
+CREATE TABLE message_dedupe (
+    dedupe_key bytea PRIMARY KEY
 );
-CREATE UNIQUE INDEX message_dedupe ON message (dedupe_key);
-CREATE INDEX message_received ON message (received_at);
-CREATE INDEX message_appid ON message (appid, id DESC);
-CREATE INDEX message_info_type ON message (info_type, id DESC) WHERE info_type <> '';
-CREATE INDEX message_event ON message (event, id DESC) WHERE event <> '';
-CREATE INDEX message_not_handled ON message (state, id DESC) WHERE state <> 'handled';
 
 -- +goose Down
-DROP TABLE message, token, ticket_restart, component_ticket;
+DROP TABLE message_dedupe, message, token, ticket_restart, component_ticket;
+DROP SEQUENCE message_number;

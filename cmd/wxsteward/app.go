@@ -21,11 +21,13 @@ import (
 	"github.com/wxsteward/wxsteward/authorize"
 	"github.com/wxsteward/wxsteward/codesubmit"
 	"github.com/wxsteward/wxsteward/component"
+	"github.com/wxsteward/wxsteward/component/forward"
 	"github.com/wxsteward/wxsteward/internal/adminauth"
 	"github.com/wxsteward/wxsteward/internal/httpserver"
 	"github.com/wxsteward/wxsteward/internal/jobs"
 	"github.com/wxsteward/wxsteward/internal/live"
 	"github.com/wxsteward/wxsteward/internal/localpg"
+	"github.com/wxsteward/wxsteward/internal/outbound"
 	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/sealed"
 	"github.com/wxsteward/wxsteward/internal/settings"
@@ -50,8 +52,11 @@ type app struct {
 	auth          *adminauth.Service
 	runner        *jobs.Runner
 	hub           *live.Hub
+	proxy         *forward.Proxy
+	deliveries    *forward.Service
 	prepared      atomic.Bool
-	described     bool // only the API's description is wanted
+	working       chan struct{} // closed when prepared
+	described     bool          // only the API's description is wanted
 	failed        chan error
 	stops         []func(ctx context.Context)
 	ready         func() // called once when everything works; for tests
@@ -70,7 +75,7 @@ func serve(ctx context.Context, env environment, io streams) error {
 
 // run starts everything, serves until ctx ends or something fails for good, and stops everything in reverse.
 func (a *app) run(ctx context.Context) (err error) {
-	a.failed = make(chan error, 4)
+	a.failed, a.working = make(chan error, 4), make(chan struct{})
 	defer func() { a.stop(ctx, err) }()
 	if err := a.listen(ctx); err != nil {
 		return err
@@ -183,11 +188,12 @@ func (a *app) build() error {
 	store := settings.New(a.pool, a.keys)
 	tokens := tokenstore.New(a.pool, a.keys, now, a.log)
 	locks := postgres.NewLocker(a.pool)
-	wx := wechat.New(wechat.Config{AppID: c.appid, BaseURL: c.apiBase, Rate: c.rate, Concurrency: c.concurrency})
+	meter := a.newMetrics()
+	wx := wechat.New(wechat.Config{AppID: c.appid, BaseURL: c.apiBase, Rate: c.rate, Concurrency: c.concurrency, Observe: meter.Called})
 	platform := component.New(component.Config{
 		AppID: c.appid, Mode: c.mode, Transport: "token", ForwarderToken: c.forwardToken, ForwarderCIDRs: c.forwardCIDRs,
 		EnvSecret: c.envSecret, EnvMessageToken: c.envToken, EnvAESKey: c.envAESKey, PublicURL: c.publicURL,
-		TicketStaleAfter: c.ticketStale, MessageRetention: c.retention, Now: now, Logger: a.log,
+		TicketStaleAfter: c.ticketStale, MessageRetention: c.retention, Meter: meter, Now: now, Logger: a.log,
 	}, component.Deps{DB: a.pool, Keys: a.keys, Settings: store, Tokens: tokens, WeChat: wx, Queue: a.runner})
 	merchants := authorize.New(authorize.Config{
 		PublicURL: c.publicURL, MPBaseURL: c.mpBase, OpenBaseURL: c.openBase, RetryBase: c.retryBase, Now: now, Logger: a.log,
@@ -195,7 +201,16 @@ func (a *app) build() error {
 	releases := codesubmit.New(codesubmit.Config{
 		DetectionPoll: c.detectionPoll, AuditPoll: c.auditPoll, RetryBase: c.retryBase, Location: c.location, Now: now, Logger: a.log,
 	}, codesubmit.Deps{DB: a.pool, Locker: locks, Queue: a.runner, Merchants: merchants, Platform: platform})
+	guard := outbound.Guard{AllowPrivate: c.allowPrivate, Own: a.listeners()}
+	a.proxy = forward.NewProxy(forward.ProxyConfig{
+		Default: c.upstream, PublicURL: c.publicURL, KeepIdentity: c.mode == component.ModeCloudRun,
+		StripCookies: []string{adminauth.SessionCookie, adminauth.CSRFCookie}, Meter: meter, Logger: a.log,
+	}, forward.ProxyDeps{DB: a.pool, Settings: store, Guard: guard, Events: a.hub})
+	a.deliveries = forward.New(forward.Config{
+		RetryBase: c.deliveryBase, Retention: c.retention, Drain: c.shutdownTimeout / 2, Guard: guard, Meter: meter, Now: now, Logger: a.log,
+	}, forward.Deps{DB: a.pool, Keys: a.keys, Messages: platform, Hub: a.hub})
 
+	platform.Forward(a.deliveries)
 	platform.Handle(merchants)
 	platform.Handle(releases)
 	merchants.OnWithdrawn(releases.AuthorizerWithdrawn)
@@ -218,9 +233,11 @@ func (a *app) build() error {
 	}
 	e.Any(webui.Prefix+"*", echo.WrapHandler(ui))
 	home := func(c echo.Context) error { return c.Redirect(http.StatusFound, webui.Prefix) }
-	e.GET("/", home)
 	e.GET("/admin", home)
-	e.GET("/favicon.ico", func(c echo.Context) error { return c.Redirect(http.StatusFound, webui.Prefix+"favicon.svg") })
+	a.proxy.RegisterRoutes(e, map[string]echo.HandlerFunc{
+		"/":            home,
+		"/favicon.ico": func(c echo.Context) error { return c.Redirect(http.StatusFound, webui.Prefix+"favicon.svg") },
+	})
 	a.server.Ready("database", func(ctx context.Context) error {
 		if !a.prepared.Load() {
 			return errors.New("not migrated yet")
@@ -231,6 +248,8 @@ func (a *app) build() error {
 		inner := echo.New()
 		inner.HideBanner, inner.HidePort = true, true
 		platform.RegisterInner(inner, merchants.Token)
+		meter.Collect(a.progress(platform, releases))
+		inner.GET("/metrics", echo.WrapHandler(meter.Handler()))
 		a.innerServer = &http.Server{Handler: inner, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
 	}
 	return nil
@@ -243,6 +262,8 @@ func (a *app) describe(platform *component.Service, merchants *authorize.Service
 	platform.RegisterAPI(api)
 	merchants.RegisterAPI(api)
 	releases.RegisterAPI(api)
+	a.deliveries.RegisterAPI(api)
+	a.proxy.RegisterAPI(api)
 	a.server.Events(adminauth.Op(http.MethodGet, "/events", "live-updates", "Live updates", adminauth.Viewer, "events"), a.hub, a.auth.StillSignedIn)
 	registerMeta(api, a.sim != nil, a.cfg.appid)
 }
@@ -252,18 +273,29 @@ func (a *app) start(ctx context.Context) {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.onStop(func(context.Context) { cancel() })
 	go func() { a.fail("live updates", a.hub.Run(background)) }()
+	go func() { a.fail("proxy", a.proxy.Run(background)) }()
 	if a.sim != nil {
 		a.onStop(func(ctx context.Context) { a.stopped(ctx, "simulator", a.sim.close()) })
 	}
+	stopDelivering, delivered := a.deliver(background)
+	a.onStop(func(ctx context.Context) {
+		select {
+		case <-delivered:
+		case <-ctx.Done():
+			a.stopped(ctx, "deliveries", ctx.Err())
+		}
+	})
 	a.onStop(func(ctx context.Context) {
 		if a.prepared.Load() {
 			a.stopped(ctx, "job queue", a.runner.Stop(ctx))
 		}
 	})
+	a.onStop(func(context.Context) { stopDelivering() }) // while the queue ends its jobs
 	if a.inner != nil {
 		go func() { a.fail("inner listener", ignoreClosed(a.innerServer.Serve(a.inner))) }()
 		a.onStop(func(ctx context.Context) { a.stopped(ctx, "inner listener", a.innerServer.Shutdown(ctx)) })
 	}
+	a.onStop(func(context.Context) { a.proxy.Close() })
 	go func() { a.fail("public listener", a.server.Serve(background, a.public)) }()
 	a.onStop(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, a.cfg.shutdownTimeout/3)
@@ -276,6 +308,22 @@ func (a *app) start(ctx context.Context) {
 		a.fail("database", a.prepare(ctx))
 	}()
 	a.onStop(func(context.Context) { <-done })
+}
+
+// deliver works deliveries from when the database is prepared until stop is called; done is closed when the last has
+// ended.
+func (a *app) deliver(ctx context.Context) (stop func(), done <-chan struct{}) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-ctx.Done():
+		case <-a.working:
+			a.fail("deliveries", a.deliveries.Run(ctx))
+		}
+	}()
+	return cancel, ended
 }
 
 // prepare brings the database up to date and starts the work, trying for as long as it takes while the database is
@@ -318,7 +366,9 @@ func (a *app) prepareOnce(ctx context.Context) error {
 	if err := a.runner.Start(ctx); err != nil {
 		return err
 	}
-	a.prepared.Store(true)
+	if a.prepared.CompareAndSwap(false, true) {
+		close(a.working)
+	}
 	if a.sim != nil {
 		if err := a.sim.start(ctx); err != nil {
 			return err

@@ -48,6 +48,9 @@ type config struct {
 	detectionPoll   time.Duration
 	auditPoll       time.Duration
 	retryBase       time.Duration
+	deliveryBase    time.Duration
+	upstream        string // empty: none
+	allowPrivate    bool
 	retention       time.Duration
 	ticketStale     time.Duration
 	shutdownTimeout time.Duration
@@ -87,17 +90,15 @@ func loadConfig(env environment) (config, error) {
 		detectionPoll:   r.duration("DETECTION_POLL", time.Minute),
 		auditPoll:       r.duration("AUDIT_POLL", 10*time.Minute),
 		retryBase:       r.duration("WECHAT_RETRY_BASE", 5*time.Second),
+		deliveryBase:    r.duration("DELIVERY_RETRY_BASE", 5*time.Second),
+		upstream:        r.baseURL("BUSINESS_UPSTREAM", ""),
 		retention:       time.Duration(r.count("MESSAGE_RETENTION_DAYS", 90)) * 24 * time.Hour,
 		ticketStale:     r.duration("TICKET_STALE_AFTER", 30*time.Minute),
 		shutdownTimeout: r.duration("SHUTDOWN_TIMEOUT", 10*time.Second),
 		logLevel:        r.logLevel(),
 		logFormat:       r.word("LOG_FORMAT", "", "json", "text"),
 	}
-	// Read though nothing uses them yet, so that a typing error shows today.
-	r.duration("DELIVERY_RETRY_BASE", 5*time.Second)
-	r.baseURL("BUSINESS_UPSTREAM", "")
-	r.boolean("ALLOW_PRIVATE_TARGETS", c.mode == component.ModeCloudRun)
-
+	c.allowPrivate = r.boolean("ALLOW_PRIVATE_TARGETS", c.mode == component.ModeCloudRun)
 	c.transport = r.transport(c.mode)
 	c.apiBase = r.baseURL("WX_API_BASE_URL", "https://api.weixin.qq.com")
 	if r.err == nil && !c.databaseURL.IsZero() && c.masterKey.IsZero() {

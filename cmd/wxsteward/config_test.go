@@ -20,6 +20,11 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, "127.0.0.1:8081", c.innerAddr)
 	require.Equal(t, "http://localhost:8080", c.publicURL.String())
 	require.Equal(t, "Asia/Shanghai", c.location.String())
+	require.Empty(t, c.upstream)
+	require.False(t, c.allowPrivate)
+	c, err = loadConfig(func(name string) string { return map[string]string{"WX_MODE": "cloudrun"}[name] })
+	require.NoError(t, err)
+	require.True(t, c.allowPrivate, "the business service is on 127.0.0.1 there")
 }
 
 func TestWrongConfigIsToldInOneLine(t *testing.T) {
@@ -50,6 +55,8 @@ func TestWrongConfigIsToldInOneLine(t *testing.T) {
 		{"DELIVERY_RETRY_BASE", "soon"},
 		{"MESSAGE_RETENTION_DAYS", "0"},
 		{"ALLOW_PRIVATE_TARGETS", "perhaps"},
+		{"BUSINESS_UPSTREAM", "127.0.0.1:8090"},
+		{"BUSINESS_UPSTREAM", "http://user:password@127.0.0.1:8090"},
 		{"TICKET_STALE_AFTER", "half an hour"},
 		{"SHUTDOWN_TIMEOUT", "x"},
 		{"LOG_LEVEL", "loud"},

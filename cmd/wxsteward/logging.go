@@ -38,6 +38,7 @@ func (c config) attrs() []any {
 	return []any{
 		slog.String("appid", c.appid), slog.String("mode", c.mode), slog.String("transport", c.transport),
 		slog.String("public_url", c.publicURL.String()), slog.String("listen_addr", c.listenAddr), slog.String("inner_addr", c.innerAddr),
+		slog.String("business_upstream", c.upstream), slog.Bool("allow_private_targets", c.allowPrivate),
 		slog.String("database", database), slog.String("timezone", c.location.String()), slog.String("api_base", c.apiBase),
 		slog.String("wx_app_secret", set(!c.envSecret.IsZero())), slog.String("wx_message_token", set(!c.envToken.IsZero())),
 		slog.String("wx_encoding_aes_key", set(!c.envAESKey.IsZero())), slog.String("forwarder_token", set(!c.forwardToken.IsZero())),

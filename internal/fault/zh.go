@@ -4,6 +4,16 @@ package fault
 // %[2]s. A test compares it with the sentences in the source.
 func chinese(format string) (translated string, ok bool) {
 	switch format {
+	// component/forward, the pass-through proxy
+	case "To turn the proxy on, say where the business system is, e.g. http://127.0.0.1:8090.":
+		return "要开启透传代理，请填写业务系统的地址，例如 http://127.0.0.1:8090。", true
+	case "The upstream is http:// or https:// with a host, without user, query or fragment, e.g. http://127.0.0.1:8090.":
+		return "上游地址须以 http:// 或 https:// 开头并包含主机，不含用户名、查询参数和片段，例如 http://127.0.0.1:8090。", true
+	case "The upstream is this program itself. Give the address of the business system.":
+		return "上游地址指向了本程序自身，请填写业务系统的地址。", true
+	case "The business system behind this address cannot be reached. Try again shortly.":
+		return "暂时无法连接该地址背后的业务系统，请稍后重试。", true
+
 	// internal/adminauth, internal/httpserver
 	case "There is no such user.":
 		return "没有这个用户。", true
@@ -55,6 +65,8 @@ func chinese(format string) (translated string, ok bool) {
 		return "使用这个 Idempotency-Key 的首次请求尚未结束，请稍后重试；如果一直如此，请先确认该请求是否已经生效，再换新的 Idempotency-Key 重新发送。", true
 	case "Another call with this Idempotency-Key is running. Try again.":
 		return "使用这个 Idempotency-Key 的另一个请求正在处理，请稍后重试。", true
+	case "This message has been handled. Only one that failed or waits can be handled again.":
+		return "这条消息已处理，只有处理失败或等待重试的消息可以重新处理。", true
 	case "This is not a cursor of this list; leave it out to start again.":
 		return "分页游标无效，请去掉 cursor 从第一页开始。", true
 
@@ -305,6 +317,74 @@ func chinese(format string) (translated string, ok bool) {
 		return "微信已接受发布，尚未上线", true
 	case "not effective yet: %s":
 		return "尚未生效：%s", true
+
+	// internal/outbound, component/forward
+	case "Enter a full address, e.g. https://shop.example.com/wechat":
+		return "请填写完整地址，例如 https://shop.example.com/wechat", true
+	case "An address holds no user name and no password.":
+		return "地址中不能含用户名和密码。", true
+	case "An address holds no part behind #.":
+		return "地址中不能含 # 及其后的部分。", true
+	case "A port is a number from 1 to 65535.":
+		return "端口须为 1 至 65535 的数字。", true
+	case "%s is at %s, which may not be called: link-local and metadata addresses never, private ones only with ALLOW_PRIVATE_TARGETS=true.":
+		return "%s 的地址是 %s，不允许访问：链路本地地址和云元数据地址一律禁止，内网地址仅在设置 ALLOW_PRIVATE_TARGETS=true 后允许。", true
+	case "The target answered with status %s.":
+		return "目标返回了状态码 %s。", true
+	case "The target answered with a redirect (%s), which is not followed: enter the final address in the rule.":
+		return "目标返回了重定向（%s），我们不会跟随，请在规则中填写最终地址。", true
+	case "The target did not answer within %s ms.":
+		return "目标在 %s 毫秒内没有应答。", true
+	case "The target refuses connections: is it running, and is the port right?":
+		return "目标拒绝连接，请确认服务已启动且端口正确。", true
+	case "The name %s does not resolve.":
+		return "域名 %s 无法解析。", true
+	case "No trusted TLS connection to the target: %s":
+		return "无法与目标建立可信的 TLS 连接：%s", true
+	case "The target is at %s now, which may not be called.":
+		return "目标现在的地址是 %s，不允许访问。", true
+	case "The answer is longer than %s bytes.":
+		return "应答超过 %s 字节。", true
+	case "The message is no longer there: it is past its retention.":
+		return "消息已超过保留期限，不再保存。", true
+	case "The message cannot be written as %s.":
+		return "消息无法转换为 %s。", true
+	case "The address of the rule does not work with the appid of this message.":
+		return "规则的地址代入这条消息的 appid 后无法使用。", true
+	case "The connection to the target broke off: %s":
+		return "与目标的连接中断：%s", true
+	case "No enabled rule delivers messages like this one. Make or enable one first.":
+		return "没有已启用的规则投递这类消息，请先新建或启用规则。", true
+	case "A name has 1 to %d characters, none of them control characters.":
+		return "名称须为 1 至 %d 个字符，且不能含控制字符。", true
+	case "Only messages of the channel biz can be relayed: WeChat takes no reply to authorization events.":
+		return "只有 biz（消息与事件）通道的消息可以用 relay 转发：微信不接受对授权事件的回复。", true
+	case "Messages of the channel component have only an info_type, so this rule would match none.":
+		return "component（授权事件）通道的消息只有 info_type，这条规则不会匹配任何消息。", true
+	case "Messages of the channel biz have no info_type, so this rule would match none.":
+		return "biz（消息与事件）通道的消息没有 info_type，这条规则不会匹配任何消息。", true
+	case "A kind of message has at most %d characters.":
+		return "消息类型最多 %d 个字符。", true
+	case "An appid is not empty and has no spaces.":
+		return "appid 不能为空，也不能含空格。", true
+	case "A rule lists at most %d appids.":
+		return "一条规则最多列出 %d 个 appid。", true
+	case "A time-out is 1 to %d ms.":
+		return "超时须为 1 至 %d 毫秒。", true
+	case "$APPID$ may stand in the path or behind the question mark, not in the host.":
+		return "$APPID$ 只能出现在路径或问号之后，不能出现在主机名中。", true
+	case "There are %d rules already, and no more than that are possible. Delete some first.":
+		return "已有 %d 条规则，达到上限，请先删除一些。", true
+	case "There is no such forward rule.":
+		return "没有这条转发规则。", true
+	case "The secret of this rule cannot be opened with the present MASTER_KEY. Rotate it.":
+		return "用当前的 MASTER_KEY 无法解密这条规则的密钥，请重新生成密钥。", true
+	case "There is no such delivery.":
+		return "没有这条投递记录。", true
+	case "Paused by itself: the target has taken nothing since %s. Mend the target, then enable the rule; what waits is sent then.":
+		return "已自动暂停：目标自 %s 起一直没有成功接收。请修复目标后启用规则，等待中的消息会随即投递。", true
+	case "This is no id.":
+		return "这不是有效的 ID。", true
 	}
 	return "", false
 }

@@ -121,6 +121,17 @@ func (r *Runner) InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, op
 	return nil
 }
 
+// InsertManyTx is InsertTx for many jobs in one statement; none does nothing.
+func (r *Runner) InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) error {
+	if len(params) == 0 {
+		return nil
+	}
+	if _, err := r.client.InsertManyTx(ctx, tx, params); err != nil {
+		return fmt.Errorf("insert %d jobs, the first %s: %w", len(params), params[0].Args.Kind(), err)
+	}
+	return nil
+}
+
 // Start begins to work jobs; ctx gives values, its end does not stop anything. It fails when the database is away;
 // then it may be called again. Jobs that another Runner was working when its process died are worked again about two
 // seconds later, by the Runners that go on or by the next to start. Such an end costs the job one attempt.

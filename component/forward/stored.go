@@ -1,0 +1,186 @@
+package forward
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wxsteward/wxsteward/component"
+	"github.com/wxsteward/wxsteward/internal/fault"
+)
+
+// Stored makes a delivery of each message for each rule that matches it, in the transaction that stores the messages. Rules
+// that are paused by themselves get theirs too, to be sent when they go on. It implements component.Forwarder.
+func (s *Service) Stored(ctx context.Context, tx pgx.Tx, messages []component.Message) error {
+	rules, err := s.currentRules(ctx, tx)
+	if err != nil || len(rules) == 0 {
+		return err
+	}
+	var messageIDs, ruleIDs []int64
+	for _, m := range messages {
+		matched := false
+		for _, r := range rules {
+			if wants(r, ModeDeliver, m) {
+				messageIDs, ruleIDs = append(messageIDs, m.ID), append(ruleIDs, r.ID)
+				matched = true
+			}
+		}
+		if matched {
+			s.bodies.put(m)
+		}
+	}
+	if len(messageIDs) == 0 {
+		return nil
+	}
+	if err := insertDeliveries(ctx, tx, messageIDs, ruleIDs, s.now()); err != nil {
+		return fmt.Errorf("enqueue deliveries: %w", err)
+	}
+	s.warm()
+	return nil
+}
+
+// wants reports whether an enabled rule is for this message. WeChat's own test accounts are nobody's business.
+func wants(r *armed, mode string, m component.Message) bool {
+	return r.Enabled && r.Mode == mode && r.matches(m) && !component.IsTestAccount(m.AppID)
+}
+
+// hot is how long after a message deliveries are looked for at short intervals: the transaction that makes them commits
+// after Stored, and nothing tells when.
+const hot = 2 * time.Second
+
+func (s *Service) warm() {
+	s.hotUntil.Store(int64(time.Since(s.born) + hot))
+	s.poke()
+}
+
+func (s *Service) isHot() bool { return int64(time.Since(s.born)) < s.hotUntil.Load() }
+
+// Relay asks the first relay rule that matches. An answer that is empty or "success" is WeChat's own word for no reply. It
+// implements component.Forwarder.
+func (s *Service) Relay(ctx context.Context, m component.Message) (reply []byte, ok bool) {
+	if m.Channel != component.ChannelBiz {
+		return nil, false
+	}
+	rules, err := s.currentRules(ctx, s.deps.DB)
+	if err != nil {
+		s.log.WarnContext(ctx, "message not relayed", "message_id", m.ID, "error", err)
+		return nil, false
+	}
+	for _, r := range rules {
+		if wants(r, ModeRelay, m) {
+			return s.relay(ctx, r, m)
+		}
+	}
+	return nil, false
+}
+
+func (s *Service) relay(ctx context.Context, r *armed, m component.Message) (reply []byte, ok bool) {
+	select {
+	case s.relays <- struct{}{}:
+		defer func() { <-s.relays }()
+	default:
+		s.log.WarnContext(ctx, "message not relayed: too many wait for an answer", "message_id", m.ID, "rule_id", r.ID)
+		return nil, false
+	}
+	o := s.call(ctx, r, "relay_"+formatID(m.ID), m, maxReply)
+	s.countRelay(o)
+	select {
+	case s.results <- result{ruleID: r.ID, outcome: o}:
+	default: // only the chart misses it
+	}
+	if !o.ok() {
+		s.log.WarnContext(ctx, "relay failed", "message_id", m.ID, "rule_id", r.ID, "status", o.status, "error", o.failure.In(fault.English))
+		return nil, false
+	}
+	if text := bytes.TrimSpace(o.answer); len(text) == 0 || string(text) == "success" {
+		return nil, false
+	}
+	return o.answer, true
+}
+
+// DeliveriesOf implements component.Forwarder.
+func (s *Service) DeliveriesOf(ctx context.Context, messageIDs []int64) (map[int64][]component.DeliverySummary, error) {
+	if len(messageIDs) == 0 {
+		return map[int64][]component.DeliverySummary{}, nil
+	}
+	list, err := deliveriesOf(ctx, s.deps.DB, messageIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read deliveries of messages: %w", err)
+	}
+	return list, nil
+}
+
+// Redeliver sends a message anew under every rule that matches it now. It fails with component.ErrNoMessage, or with a
+// Conflict when there is no such rule. It implements component.Forwarder.
+func (s *Service) Redeliver(ctx context.Context, messageID int64) error {
+	m, err := s.deps.Messages.Message(ctx, messageID)
+	if err != nil {
+		return err
+	}
+	s.forgetRules()
+	rules, err := s.currentRules(ctx, s.deps.DB)
+	if err != nil {
+		return err
+	}
+	var ids []int64
+	for _, r := range rules {
+		if wants(r, ModeDeliver, m) {
+			ids = append(ids, r.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return fault.New(fault.Conflict, "No enabled rule delivers messages like this one. Make or enable one first.")
+	}
+	if err := redeliver(ctx, s.deps.DB, messageID, ids, s.now()); err != nil {
+		return fmt.Errorf("deliver message %d again: %w", messageID, err)
+	}
+	s.warm()
+	return nil
+}
+
+// bodyCache keeps messages that have just come, so that their deliveries need not read them. What it does not have is in
+// the database; what was never committed is never asked for, since ids are not used twice.
+type bodyCache struct {
+	mu     sync.Mutex
+	bodies map[int64]component.Message
+	order  []int64 // oldest first
+	bytes  int
+}
+
+const (
+	maxCachedBytes = 16 << 20
+	maxCached      = 8192
+	// bodyOverhead is about what a message takes beside its body.
+	bodyOverhead = 512
+)
+
+func (c *bodyCache) put(m component.Message) {
+	if len(m.Body) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.bodies[m.ID]; known {
+		return
+	}
+	c.bodies[m.ID] = m
+	c.order = append(c.order, m.ID)
+	c.bytes += len(m.Body) + bodyOverhead
+	for len(c.order) > maxCached || c.bytes > maxCachedBytes {
+		oldest := c.order[0]
+		c.order = c.order[1:]
+		c.bytes -= len(c.bodies[oldest].Body) + bodyOverhead
+		delete(c.bodies, oldest)
+	}
+}
+
+func (c *bodyCache) get(id int64) (component.Message, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m, ok := c.bodies[id]
+	return m, ok
+}

@@ -1,0 +1,47 @@
+package component
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Forwarder hears of new messages in the transaction that stores them, and may answer a 消息与事件 push. Its methods are
+// called from many goroutines at once.
+type Forwarder interface {
+	// Stored is called in the storing transaction with the messages that are new in it; a group commit may have many. It
+	// enqueues deliveries for the rules that match. It must be quick: no call outside the database. When it fails nothing is
+	// stored, and WeChat pushes again.
+	Stored(ctx context.Context, tx pgx.Tx, messages []Message) error
+	// Relay asks a business system for the passive reply to m, a message on ChannelBiz that has just been stored. ctx ends
+	// 4.5 s after the push came. reply is plaintext in the business system's own notation; ok is false where no rule
+	// matches or the business system failed: then the answer is "success".
+	Relay(ctx context.Context, m Message) (reply []byte, ok bool)
+	// DeliveriesOf gives the deliveries of each message that has any, oldest first.
+	DeliveriesOf(ctx context.Context, messageIDs []int64) (map[int64][]DeliverySummary, error)
+	// Redeliver has a stored message delivered anew under every rule that matches it now.
+	Redeliver(ctx context.Context, messageID int64) error
+}
+
+// DeliverySummary is one delivery of a message to a business system, as lists of messages show it.
+type DeliverySummary struct {
+	ID     string `json:"id"`
+	RuleID string `json:"rule_id"`
+	State  string `json:"state" enum:"pending,delivered,dead"`
+}
+
+// Forward sets who delivers messages to business systems; nil: nobody. Call it before the first push.
+func (s *Service) Forward(f Forwarder) { s.forward = f }
+
+// ErrNoMessage reports an id of no message: there never was one, or it is past its retention.
+var ErrNoMessage = errors.New("component: no such message")
+
+// Message reads a stored message with its whole body, secrets included. It fails with ErrNoMessage.
+func (s *Service) Message(ctx context.Context, id int64) (Message, error) {
+	m, err := s.message(ctx, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Message{}, ErrNoMessage
+	}
+	return m, err
+}

@@ -1,0 +1,385 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/wxsteward/wxsteward/internal/live"
+	"github.com/wxsteward/wxsteward/internal/postgres"
+)
+
+const (
+	// commitTimeout ends a commit whose database does not answer, before WeChat stops waiting.
+	commitTimeout = 4 * time.Second
+	// commitsAtOnce is how many commits are under way at a time; what comes meanwhile shares the next one.
+	commitsAtOnce = 2
+
+	mostTogether      = 512 // messages in one commit
+	mostBytesTogether = 4 << 20
+	mostWaiting       = 8192 // messages that wait for a commit
+	mostBytesWaiting  = 64 << 20
+)
+
+// errBusy reports more pushes than can wait for the database.
+var errBusy = errors.New("component: too many messages wait to be stored")
+
+// mailbox gathers messages while a commit is under way, so that many share one statement and one commit.
+type mailbox struct {
+	mu      sync.Mutex
+	waiting []*waiting
+	bytes   int
+	commits int // under way
+}
+
+// waiting is a message on its way into the database and who waits for it.
+type waiting struct {
+	incoming
+	ctx  context.Context //nolint:containedctx // of the one who waits
+	done chan outcome    // takes one without a reader
+}
+
+type outcome struct {
+	message Message // with its ID if it is new
+	isNew   bool
+	err     error
+}
+
+func (w *waiting) size() int { return len(w.maskedBody) + len(w.secretBody) }
+
+// store keeps a message and enqueues what follows from it, in one transaction, together with others that come at the same
+// time. It returns after the commit. A copy of a message that is already there, also of one that another process is storing at
+// this moment, changes nothing and is no error. When ctx ends first, the message may have been stored all the same.
+func (s *Service) store(ctx context.Context, in incoming) (m Message, isNew bool, err error) {
+	w := &waiting{incoming: in, ctx: ctx, done: make(chan outcome, 1)}
+	b := &s.mailbox
+	b.mu.Lock()
+	if len(b.waiting) >= mostWaiting || b.bytes+w.size() > mostBytesWaiting {
+		b.mu.Unlock()
+		return Message{}, false, errBusy
+	}
+	b.waiting = append(b.waiting, w)
+	b.bytes += w.size()
+	lead := b.commits < commitsAtOnce
+	if lead {
+		b.commits++
+	}
+	b.mu.Unlock()
+	if lead {
+		go s.commitWaiting(context.WithoutCancel(ctx))
+	}
+	select {
+	case o := <-w.done:
+		if o.err != nil {
+			return Message{}, false, fmt.Errorf("store message: %w", o.err)
+		}
+		return o.message, o.isNew, nil
+	case <-ctx.Done():
+		return Message{}, false, fmt.Errorf("store message: %w", context.Cause(ctx))
+	}
+}
+
+// commitWaiting commits until nobody waits.
+func (s *Service) commitWaiting(ctx context.Context) {
+	for {
+		batch := s.mailbox.take()
+		if batch == nil {
+			return
+		}
+		if err := s.storeBatch(ctx, batch); err != nil {
+			s.mailbox.failAll(err)
+		}
+	}
+}
+
+// take gives the oldest messages that wait; nil, and one commit less under way, when none does.
+func (b *mailbox) take() []*waiting {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n, bytes := 0, 0
+	for n < len(b.waiting) && n < mostTogether && (n == 0 || bytes+b.waiting[n].size() <= mostBytesTogether) {
+		bytes += b.waiting[n].size()
+		n++
+	}
+	if n == 0 {
+		b.commits--
+		return nil
+	}
+	batch := b.waiting[:n:n]
+	b.waiting = b.waiting[n:]
+	if len(b.waiting) == 0 {
+		b.waiting = nil // lets the array go
+	}
+	b.bytes -= bytes
+	return batch
+}
+
+// failAll answers everybody who waits: the database is away, and others should not each wait to find out.
+func (b *mailbox) failAll(err error) {
+	b.mu.Lock()
+	all := b.waiting
+	b.waiting, b.bytes = nil, 0
+	b.mu.Unlock()
+	for _, w := range all {
+		w.done <- outcome{err: err}
+	}
+}
+
+// storeBatch stores messages and answers everybody who waits for one of them. An error says that the database is away.
+func (s *Service) storeBatch(ctx context.Context, batch []*waiting) error {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	first := make([]*waiting, 0, len(batch)) // of each message; the others are its copies
+	at := make(map[string]int, len(batch))
+	index := make([]int, len(batch)) // into first; -1: nobody waits any more
+	for i, w := range batch {
+		index[i] = -1
+		if w.ctx.Err() != nil {
+			continue
+		}
+		n, known := at[string(w.dedupeKey)]
+		if !known {
+			n = len(first)
+			at[string(w.dedupeKey)] = n
+			first = append(first, w)
+		}
+		index[i] = n
+	}
+	outcomes, away := s.storeAll(ctx, first)
+	answered := make([]bool, len(first))
+	for i, w := range batch {
+		if index[i] < 0 {
+			w.done <- outcome{err: context.Cause(w.ctx)}
+			continue
+		}
+		o := outcomes[index[i]]
+		if answered[index[i]] {
+			o.isNew = false
+		}
+		answered[index[i]] = true
+		w.done <- o
+	}
+	return away
+}
+
+// storeAll stores different messages, all together or, where one of them cannot be stored, each on its own. away says that the
+// database cannot store anything now.
+func (s *Service) storeAll(ctx context.Context, messages []*waiting) (outcomes []outcome, away error) {
+	outcomes, err := s.commit(ctx, messages)
+	if err == nil {
+		return outcomes, nil
+	}
+	outcomes = make([]outcome, len(messages))
+	alone := len(messages) > 1
+	for i, w := range messages {
+		if alone && away == nil && !isAway(ctx, err) {
+			var one []outcome
+			if one, err = s.commit(ctx, []*waiting{w}); err == nil {
+				outcomes[i] = one[0]
+				continue
+			}
+		}
+		if isAway(ctx, err) {
+			away = err
+		}
+		outcomes[i].err = err
+	}
+	return outcomes, away
+}
+
+func isAway(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || postgres.IsUnavailable(err))
+}
+
+// commit stores different messages in one transaction. When the partition of their day is missing, it makes that first.
+func (s *Service) commit(ctx context.Context, messages []*waiting) ([]outcome, error) {
+	if len(messages) == 0 {
+		return nil, nil
+	}
+	outcomes, err := s.tryCommit(ctx, messages)
+	if isNoPartition(err) {
+		for _, w := range messages {
+			if err := makeDays(ctx, s.deps.DB, w.ReceivedAt, 1); err != nil {
+				return nil, err
+			}
+		}
+		outcomes, err = s.tryCommit(ctx, messages)
+	}
+	return outcomes, err
+}
+
+// isNoPartition reports that no partition takes a row: a check violation without a constraint.
+func isNoPartition(err error) bool {
+	const checkViolation = "23514"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == checkViolation && pgErr.ConstraintName == ""
+}
+
+func (s *Service) tryCommit(ctx context.Context, messages []*waiting) (outcomes []outcome, err error) {
+	began := time.Now()
+	if s.nothingFollows(messages) { // then the statement is the transaction, which saves two ways to the database
+		ids, err := insertMessages(ctx, s.deps.DB, messages)
+		if err != nil {
+			return nil, err
+		}
+		outcomes, _ = s.outcomes(messages, ids)
+	} else {
+		err = pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) error {
+			ids, err := insertMessages(ctx, tx, messages)
+			if err != nil {
+				return err
+			}
+			var fresh []Message
+			outcomes, fresh = s.outcomes(messages, ids)
+			return s.follow(ctx, tx, fresh)
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.countCommit(len(messages), began)
+	for _, o := range slices.Backward(outcomes) {
+		if o.isNew && o.message.State == StateHandled {
+			s.news.tell(ctx, s, o.message)
+			break
+		}
+	}
+	return outcomes, nil
+}
+
+// Selective is a Forwarder that can tell beforehand that it has nothing to do.
+type Selective interface {
+	// Forwards reports whether Stored has anything to do for one of messages, which have no ID yet. It must be quick and call
+	// nobody; when in doubt it says yes.
+	Forwards(messages []Message) bool
+}
+
+// nothingFollows reports that messages need no job and no delivery.
+func (s *Service) nothingFollows(messages []*waiting) bool {
+	if slices.ContainsFunc(messages, func(w *waiting) bool { return w.State == StatePending }) {
+		return false
+	}
+	if s.forward == nil {
+		return true
+	}
+	selective, ok := s.forward.(Selective)
+	if !ok {
+		return false
+	}
+	list := make([]Message, len(messages))
+	for i, w := range messages {
+		list[i] = w.Message
+	}
+	return !selective.Forwards(list)
+}
+
+// outcomes says of each message whether it is new, and gives those that are.
+func (s *Service) outcomes(messages []*waiting, ids map[string]int64) (all []outcome, fresh []Message) {
+	all = make([]outcome, len(messages))
+	for i, w := range messages {
+		m := w.Message
+		id, isNew := ids[string(w.dedupeKey)]
+		m.ID = id
+		all[i] = outcome{message: m, isNew: isNew}
+		if isNew && (s.forward != nil || m.State == StatePending) {
+			fresh = append(fresh, m)
+		}
+	}
+	return all, fresh
+}
+
+// follow enqueues what has to be done for new messages.
+func (s *Service) follow(ctx context.Context, tx pgx.Tx, fresh []Message) error {
+	var heard []int64
+	for _, m := range fresh {
+		if m.State == StatePending {
+			heard = append(heard, m.ID)
+		}
+	}
+	if err := s.enqueueMessages(ctx, tx, heard...); err != nil {
+		return err
+	}
+	if s.forward == nil || len(fresh) == 0 {
+		return nil
+	}
+	return s.forward.Stored(ctx, tx, fresh)
+}
+
+// insertMessages stores those messages that are not there yet, and gives their ids by dedupe key. It waits for a transaction
+// that is storing a copy at the same time; the order of keys keeps two such from waiting for each other.
+func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting) (map[string]int64, error) {
+	const q = `WITH fresh AS (
+			INSERT INTO message_dedupe (dedupe_key) SELECT k FROM unnest($11::bytea[]) k ORDER BY k ON CONFLICT DO NOTHING RETURNING dedupe_key)
+		INSERT INTO message (id, channel, appid, info_type, msg_type, event, from_user, to_user, msg_id,
+			created_at, received_at, dedupe_key, body, secret_body, state, handled_at)
+		SELECT (floor(extract(epoch FROM m.received_at) * 1000)::bigint << 20) | (nextval('message_number') & 1048575),
+			m.channel, m.appid, m.info_type, m.msg_type, m.event, m.from_user, m.to_user, m.msg_id,
+			m.created_at, m.received_at, m.dedupe_key, m.body, m.secret_body, m.state, CASE WHEN m.state = 'handled' THEN m.received_at END
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+				$9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::text[], $13::bytea[], $14::text[])
+			AS m (channel, appid, info_type, msg_type, event, from_user, to_user, msg_id, created_at, received_at, dedupe_key, body, secret_body, state)
+		JOIN fresh USING (dedupe_key)
+		RETURNING id, dedupe_key`
+	n := len(messages)
+	const columns = 10
+	all := make([]string, columns*n)
+	texts := func(column int) []string { return all[column*n : (column+1)*n] }
+	created, received, keys, boxes := make([]*time.Time, n), make([]time.Time, n), make([][]byte, n), make([][]byte, n)
+	for i, w := range messages {
+		for column, text := range [columns]string{w.Channel, w.AppID, w.InfoType, w.MsgType, w.Event, w.FromUser, w.ToUser, w.MsgID, w.maskedBody, w.State} {
+			all[column*n+i] = text
+		}
+		created[i], received[i], keys[i], boxes[i] = nullTime(w.CreatedAt), w.ReceivedAt, w.dedupeKey, w.secretBody
+	}
+	rows, err := db.Query(ctx, q, texts(0), texts(1), texts(2), texts(3), texts(4), texts(5), texts(6), texts(7),
+		created, received, keys, texts(8), boxes, texts(9))
+	if err != nil {
+		return nil, err
+	}
+	ids := make(map[string]int64, n)
+	var id int64
+	var key []byte
+	_, err = pgx.ForEachRow(rows, []any{&id, &key}, func() error {
+		ids[string(key)] = id
+		return nil
+	})
+	return ids, err
+}
+
+// newsPause is how long pages wait to hear of messages that need no handling: one word serves for all that came meanwhile.
+const newsPause = 250 * time.Millisecond
+
+// news tells pages about messages that nothing has to be done for.
+type news struct {
+	mu     sync.Mutex
+	newest Message
+	due    bool
+}
+
+func (n *news) tell(ctx context.Context, s *Service, m Message) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.newest = Message{ID: m.ID, AppID: m.AppID, State: m.State}
+	if n.due {
+		return
+	}
+	n.due = true
+	ctx = context.WithoutCancel(ctx)
+	time.AfterFunc(newsPause, func() {
+		n.mu.Lock()
+		m := n.newest
+		n.due = false
+		n.mu.Unlock()
+		ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+		defer cancel()
+		if err := live.Publish(ctx, s.deps.DB, live.Event{Kind: "message", ID: formatID(m.ID), AppID: m.AppID, State: m.State}); err != nil {
+			s.log.DebugContext(ctx, "pages were not told of a message", "error", err)
+		}
+	})
+}
