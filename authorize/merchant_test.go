@@ -89,7 +89,8 @@ func TestWithdrawalAndReturn(t *testing.T) {
 	require.NoError(t, e.HandleMessage(t.Context(), e.unauthorized(appid, e.Now().Add(-time.Hour))))
 	require.NoError(t, e.HandleMessage(t.Context(), e.unauthorized(appid, a.UnauthorizedAt.Add(0))))
 	e.bound(appid, "b", "c")
-	// So is an authorization from before.
+	// So is an authorization from before. Two withdrawals within one second would be the same message to everybody.
+	e.until("the next second", func() bool { return e.Now().Unix() > a.UnauthorizedAt.Unix() })
 	require.NoError(t, e.wechat.Fake.Revoke(appid))
 	e.until("it is withdrawn again", func() bool { a, _ := e.Get(t.Context(), appid); return a.Status == statusUnauthorized })
 	require.NoError(t, e.HandleMessage(t.Context(), component.Message{
