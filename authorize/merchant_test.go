@@ -46,6 +46,20 @@ func (e *env) unauthorized(appid string, at time.Time) component.Message {
 	}
 }
 
+func TestCheckScopes(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	appid := e.have("wxscopes000000001", "b")
+	c := e.CheckScopes(t.Context())
+	require.True(t, c.OK, c.Detail)
+	_, err := e.pool.Exec(t.Context(), `UPDATE authorizer SET func_scopes = '{17}' WHERE appid = $1`, appid)
+	require.NoError(t, err)
+	c = e.CheckScopes(fault.WithLang(t.Context(), fault.English))
+	require.False(t, c.OK)
+	require.Contains(t, c.Detail, "1 have not granted")
+	require.NotEmpty(t, c.Hint)
+}
+
 func TestWithdrawalAndReturn(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

@@ -65,6 +65,7 @@ type Service struct {
 	log      *slog.Logger
 	now      func() time.Time
 	handlers []EventHandler
+	checks   []func(context.Context) Check
 	ciphers  cipherCache
 }
 
