@@ -1,10 +1,39 @@
 package authorize
 
 import (
+	"context"
 	"fmt"
 
+	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/fault"
 )
+
+// codeScope is the permission set without which nothing can be done for a mini program: 小程序开发与数据分析.
+const codeScope = 18
+
+// CheckScopes is a check of the platform: have all mini programs granted what their releases need?
+func (s *Service) CheckScopes(ctx context.Context) component.Check {
+	c := component.Check{Name: "permission_sets"}
+	all, lacking, err := countLacking(ctx, s.db, codeScope)
+	lang := fault.LangFrom(ctx)
+	if err != nil {
+		c.Detail = fault.ProblemFor(err, lang).Detail
+		return c
+	}
+	c.OK = lacking == 0
+	c.Detail = fmt.Sprintf("%d 个已授权的小程序中，%d 个没有授予权限集 %d", all, lacking, codeScope)
+	if lang == fault.English {
+		c.Detail = fmt.Sprintf("Of %d authorized mini programs, %d have not granted permission set %d", all, lacking, codeScope)
+	}
+	switch {
+	case c.OK:
+	case lang == fault.English:
+		c.Hint = "Add the permission set to the platform in WeChat's console, then have these merchants authorize again."
+	default:
+		c.Hint = "请在开放平台为第三方平台勾选该权限集，然后请这些商户重新授权。"
+	}
+	return c
+}
 
 // scopeNames names permission sets for a merchant. New ones appear all the time, so an unknown one goes by its number.
 func scopeNames(ids []int, lang string) []string {

@@ -46,6 +46,20 @@ func (e *env) unauthorized(appid string, at time.Time) component.Message {
 	}
 }
 
+func TestCheckScopes(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	appid := e.have("wxscopes000000001", "b")
+	c := e.CheckScopes(t.Context())
+	require.True(t, c.OK, c.Detail)
+	_, err := e.pool.Exec(t.Context(), `UPDATE authorizer SET func_scopes = '{17}' WHERE appid = $1`, appid)
+	require.NoError(t, err)
+	c = e.CheckScopes(fault.WithLang(t.Context(), fault.English))
+	require.False(t, c.OK)
+	require.Contains(t, c.Detail, "1 have not granted")
+	require.NotEmpty(t, c.Hint)
+}
+
 func TestWithdrawalAndReturn(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
@@ -89,7 +103,8 @@ func TestWithdrawalAndReturn(t *testing.T) {
 	require.NoError(t, e.HandleMessage(t.Context(), e.unauthorized(appid, e.Now().Add(-time.Hour))))
 	require.NoError(t, e.HandleMessage(t.Context(), e.unauthorized(appid, a.UnauthorizedAt.Add(0))))
 	e.bound(appid, "b", "c")
-	// So is an authorization from before.
+	// So is an authorization from before. Two withdrawals within one second would be the same message to everybody.
+	e.until("the next second", func() bool { return e.Now().Unix() > a.UnauthorizedAt.Unix() })
 	require.NoError(t, e.wechat.Fake.Revoke(appid))
 	e.until("it is withdrawn again", func() bool { a, _ := e.Get(t.Context(), appid); return a.Status == statusUnauthorized })
 	require.NoError(t, e.HandleMessage(t.Context(), component.Message{

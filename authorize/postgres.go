@@ -379,6 +379,16 @@ func findAuthorizer(ctx context.Context, db postgres.DB, appid string) (Authoriz
 	return scanAuthorizer(db.QueryRow(ctx, `SELECT `+authorizerColumns+` FROM authorizer a WHERE a.appid = $1`, appid))
 }
 
+// countLacking counts the authorized mini programs, and those of them that have not granted a permission set.
+func countLacking(ctx context.Context, db postgres.DB, scope int) (all, lacking int, err error) {
+	const q = `SELECT count(*), count(*) FILTER (WHERE NOT func_scopes @> ARRAY[$1::int]) FROM authorizer
+		WHERE status = 'authorized' AND kind = 'miniprogram'`
+	if err := db.QueryRow(ctx, q, scope).Scan(&all, &lacking); err != nil {
+		return 0, 0, fmt.Errorf("count permission sets: %w", err)
+	}
+	return all, lacking, nil
+}
+
 // listAuthorizers returns one merchant more than f.Limit if there are more.
 func listAuthorizers(ctx context.Context, db postgres.DB, f Filter) (list []Authorizer, total int64, err error) {
 	where, args := filterSQL(f)

@@ -46,6 +46,7 @@ type Service struct {
 	queue     queue
 	merchants merchants
 	platform  platform
+	reads     keyedLimit
 }
 
 // Deps are the parts that a Service works with.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
 func TestRenderExtJSON(t *testing.T) {
@@ -60,4 +61,15 @@ func FuzzRenderExtJSON(f *testing.F) {
 			t.Fatalf("rendered %q", out)
 		}
 	})
+}
+
+func TestPrivacyOwnerKeepsTheMerchantsOwnWords(t *testing.T) {
+	t.Parallel()
+	now := wechat.OwnerSetting{ContactPhone: "13800000000", NoticeMethod: "公告", StoreExpireTimestamp: "30天"}
+	got := mergeOwner(now, OwnerSetting{ContactEmail: "ops@a.com", NoticeMethod: "弹窗"})
+	require.Equal(t, wechat.OwnerSetting{
+		ContactEmail: "ops@a.com", ContactPhone: "13800000000", NoticeMethod: "弹窗", StoreExpireTimestamp: "30天",
+	}, got)
+	require.True(t, sameOwner(got, OwnerSetting{ContactEmail: "ops@a.com"}))
+	require.False(t, sameOwner(now, OwnerSetting{ContactEmail: "ops@a.com"}))
 }

@@ -45,6 +45,9 @@ func failureOf(err error) *StepError {
 	return &StepError{Code: "internal", Detail: namesOnly(err.Error())}
 }
 
+// quotaExhausted is the code of a submission that waits for the provider's monthly audit quota.
+const quotaExhausted = "quota_exhausted"
+
 // codeFor gives errcodes that are known blockers the blocker's name.
 func codeFor(errcode int) string {
 	switch errcode {
@@ -61,7 +64,7 @@ func codeFor(errcode int) string {
 	case 85017, 85018, 89020, 89021:
 		return "domain_not_on_platform"
 	case 85085:
-		return "quota_exhausted"
+		return quotaExhausted
 	case 61040:
 		return "privacy_api"
 	case 85014:
@@ -103,7 +106,7 @@ func judge(err error, write bool) verdict {
 	if !errors.As(err, &refusal) {
 		return again // network, or the database
 	}
-	if refusal.Code == 61039 {
+	if refusal.Code == 61039 || refusal.Code == 45011 { // times that are known
 		return later
 	}
 	switch wechat.ClassOf(err) {

@@ -69,6 +69,12 @@ func submissionView(sub *Submission, nickName, lang string) SubmissionView {
 		v.AuditID = strconv.FormatInt(sub.AuditID, 10)
 	}
 	if f := sub.Failure; f != nil {
+		if v.Reason == "" && (sub.State == Canceled || sub.State == Superseded) {
+			v.Reason = f.hint(lang)
+			if text := f.Detail.In(lang); text != "" {
+				v.Reason = text
+			}
+		}
 		v.Error = &FailureView{Code: f.Code, Detail: f.Detail.In(lang), ErrCode: f.ErrCode, ErrMsg: f.ErrMsg, RID: f.RID, Hint: f.hint(lang)}
 	}
 	return v

@@ -183,9 +183,11 @@ func (s *Service) wished(w *work) *outcome {
 	return nil
 }
 
-// failed turns an error into an outcome by its kind.
+// failed turns an error into an outcome by its kind. When reading fails, a call that was sent before stays in doubt,
+// also over an end and its retry.
 func (s *Service) failed(w *work, err error, write bool) outcome {
 	now := s.cfg.Now()
+	inDoubt := w.sentAt != nil && !write
 	switch judge(err, write) {
 	case unknown:
 		return outcome{wait: now.Add(s.settle()), err: err, keep: true}
@@ -193,17 +195,17 @@ func (s *Service) failed(w *work, err error, write bool) outcome {
 		poll := s.cfg.AuditPoll
 		var refusal *wechat.APIError
 		if errors.As(err, &refusal) && refusal.Code == 61039 {
-			return outcome{wait: now.Add(s.cfg.DetectionPoll), err: err, waiting: true}
+			return outcome{wait: now.Add(s.cfg.DetectionPoll), err: err, waiting: true, keep: inDoubt}
 		}
-		return outcome{wait: quotaTurns(err, now, poll), err: err, waiting: true}
+		return outcome{wait: quotaTurns(err, now, poll), err: err, waiting: true, keep: inDoubt}
 	case block:
-		return outcome{to: Blocked, failure: failureOf(err)}
+		return outcome{to: Blocked, failure: failureOf(err), keep: inDoubt}
 	case giveUp:
-		return outcome{to: Failed, failure: failureOf(err)}
+		return outcome{to: Failed, failure: failureOf(err), keep: inDoubt}
 	case again:
 	}
 	if w.Attempts+1 >= maxAttempts {
-		return outcome{to: Failed, failure: failureOf(err)}
+		return outcome{to: Failed, failure: failureOf(err), keep: inDoubt}
 	}
 	wait := pause(s.cfg.RetryBase, w.Attempts+1)
 	var told *fault.Error
@@ -231,7 +233,11 @@ func (s *Service) takeTurn(ctx context.Context, w *work) outcome {
 	}
 	for _, o := range older {
 		if o.sentAt != nil || o.State == Auditing || o.State == Releasing {
-			return waitUntil(s.cfg.Now().Add(min(s.cfg.AuditPoll, time.Minute)), factOf("waits for submission %d", o.ID))
+			out := waitUntil(s.cfg.Now().Add(min(s.cfg.AuditPoll, time.Minute)), factOf("waits for submission %d", o.ID))
+			if w.spec.Strategy.WithdrawRunning {
+				out.apply = s.wishWithdrawn(o)
+			}
+			return out
 		}
 	}
 	if len(older) == 0 {
@@ -246,6 +252,24 @@ func (s *Service) takeTurn(ctx context.Context, w *work) outcome {
 		}
 		return nil
 	}}
+}
+
+// wishWithdrawn asks for an older submission's audit to be taken back. Where WeChat has just refused that for today
+// (87013), its next look at the audit comes first.
+func (s *Service) wishWithdrawn(older *Submission) func(ctx context.Context, tx pgx.Tx) error {
+	if older.Failure != nil && older.Failure.ErrCode == 87013 {
+		return nil
+	}
+	return func(ctx context.Context, tx pgx.Tx) error {
+		now, err := s.lockedSubmission(ctx, tx, older.ID)
+		if err != nil || now.State != Auditing || now.wish != "" {
+			return err
+		}
+		if err := s.setWish(ctx, tx, now.ID, wishWithdraw); err != nil {
+			return err
+		}
+		return s.wake(ctx, tx, now.ID)
+	}
 }
 
 // merchant reads our own record of the submission's merchant.

@@ -114,7 +114,7 @@ func (s *Service) recordMove(ctx context.Context, tx pgx.Tx, w *work, out *outco
 			return err
 		}
 	}
-	if err := s.move(ctx, tx, w.Submission, out.to, out.failure); err != nil {
+	if err := s.move(ctx, tx, w.Submission, out.to, out.failure, out.keep); err != nil {
 		return err
 	}
 	if err := s.finishStep(ctx, tx, w, out); err != nil {
@@ -128,9 +128,10 @@ func (s *Service) recordMove(ctx context.Context, tx pgx.Tx, w *work, out *outco
 	return s.afterMove(ctx, tx, w.Submission, out.to)
 }
 
-// move changes the state if it is still what it was read as.
-func (s *Service) move(ctx context.Context, tx pgx.Tx, sub *Submission, to State, failure *StepError) error {
-	const q = `UPDATE submission SET state = $3::text, sent_at = NULL, attempts = 0, error = $4, sleeper = 0, updated_at = $5::timestamptz,
+// move changes the state if it is still what it was read as. inDoubt keeps the mark of a call that was sent, so that a
+// retry looks for its effect first.
+func (s *Service) move(ctx context.Context, tx pgx.Tx, sub *Submission, to State, failure *StepError, inDoubt bool) error {
+	const q = `UPDATE submission SET state = $3::text, sent_at = CASE WHEN $8::boolean THEN sent_at END, attempts = 0, error = $4, sleeper = 0, updated_at = $5::timestamptz,
 			wait_until = CASE WHEN $6::boolean THEN NULL ELSE $5::timestamptz END,
 			finished_at = CASE WHEN $6::boolean THEN $5::timestamptz END,
 			wish = CASE WHEN $6::boolean THEN '' ELSE wish END, look = false,
@@ -147,7 +148,7 @@ func (s *Service) move(ctx context.Context, tx pgx.Tx, sub *Submission, to State
 			resume = Submitting
 		}
 	}
-	tag, err := tx.Exec(ctx, q, sub.ID, sub.State, to, failure, s.cfg.Now(), to.Ended(), resume)
+	tag, err := tx.Exec(ctx, q, sub.ID, sub.State, to, failure, s.cfg.Now(), to.Ended(), resume, inDoubt)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = errMoved
 	}
@@ -162,7 +163,7 @@ func (s *Service) end(ctx context.Context, tx pgx.Tx, sub *Submission, to State,
 	if err := lockRollout(ctx, tx, sub.RolloutID); err != nil {
 		return err
 	}
-	if err := s.move(ctx, tx, sub, to, failure); err != nil {
+	if err := s.move(ctx, tx, sub, to, failure, true); err != nil { // its job may have a call under way
 		return err
 	}
 	if err := s.finishStep(ctx, tx, &work{Submission: sub}, &outcome{to: to, failure: failure}); err != nil {

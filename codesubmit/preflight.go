@@ -58,7 +58,7 @@ func (s *Service) runPreflight(ctx context.Context, w *work) outcome {
 	if len(found) == 0 {
 		return advance(Domains)
 	}
-	waitable := func(f *StepError) bool { return f.Code == "audit_running" || f.Code == "quota_exhausted" }
+	waitable := func(f *StepError) bool { return f.Code == "audit_running" || f.Code == quotaExhausted }
 	if i := slices.IndexFunc(found, func(f *StepError) bool { return !waitable(f) }); i >= 0 {
 		first := *found[i]
 		if len(found) > 1 {
@@ -97,6 +97,11 @@ func (s *Service) PreflightRollout(ctx context.Context, spec *Spec, lang string)
 	g.SetLimit(8)
 	for i, m := range targets {
 		g.Go(func() error {
+			release, err := s.reads.acquire(ctx, m.AppID)
+			if err != nil {
+				return err
+			}
+			defer release()
 			found, err := s.inspect(ctx, m, spec, s.merchants.API(m.AppID), facts, "")
 			if err != nil {
 				if ctx.Err() != nil {
@@ -167,7 +172,7 @@ func (s *Service) inspect(
 		return found, err
 	}
 	if quota.Rest <= 0 {
-		add("quota_exhausted", factOf("%d of %d submissions of this month are left", quota.Rest, quota.Limit))
+		add(quotaExhausted, factOf("%d of %d submissions of this month are left", quota.Rest, quota.Limit))
 	}
 	missing, err := s.missingPlatformDomains(ctx, spec.Domains, facts)
 	if err != nil {

@@ -99,7 +99,8 @@ func (s *Service) StartRollout(ctx context.Context, id int64) error {
 	})
 }
 
-// wakeAll enqueues every submission of a rollout that has had its turn and has not ended.
+// wakeAll enqueues every submission of a rollout that has had its turn and has not ended. One that waits for quota asks
+// for it again at once.
 func (s *Service) wakeAll(ctx context.Context, tx pgx.Tx, id int64) error {
 	open, err := openSubmissions(ctx, tx, id)
 	if err != nil {
@@ -108,6 +109,11 @@ func (s *Service) wakeAll(ctx context.Context, tx pgx.Tx, id int64) error {
 	for _, sub := range open {
 		if !sub.admitted {
 			continue
+		}
+		if sub.Failure != nil && sub.Failure.Code == quotaExhausted {
+			if err := setLook(ctx, tx, sub.ID); err != nil {
+				return err
+			}
 		}
 		if err := s.queue.InsertTx(ctx, tx, AdvanceArgs{SubmissionID: sub.ID}, nil); err != nil {
 			return err
@@ -365,6 +371,11 @@ func (s *Service) TrialQR(ctx context.Context, id int64, path string) (image []b
 	if err != nil {
 		return nil, "", err
 	}
+	release, err := s.reads.acquire(ctx, sub.AppID)
+	if err != nil {
+		return nil, "", err
+	}
+	defer release()
 	return s.merchants.API(sub.AppID).TrialQRCode(ctx, path)
 }
 

@@ -94,6 +94,7 @@ type StrategySpec struct {
 	Canary           int  `json:"canary,omitempty" minimum:"0"`
 	BatchSize        int  `json:"batch_size,omitempty" minimum:"0"`
 	MaxFailedPercent *int `json:"max_failed_percent,omitempty" minimum:"0" maximum:"100" doc:"More of the finished failed or rejected than this pauses the rollout; absent: never."`
+	WithdrawRunning  bool `json:"withdraw_running,omitempty" doc:"Withdraw an older version of ours that is in audit; absent: wait for its result."`
 }
 
 // normalise fills defaults.

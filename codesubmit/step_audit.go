@@ -114,7 +114,13 @@ func (s *Service) FetchScreenshots(ctx context.Context, submissionID int64) erro
 		return err
 	}
 	for _, shot := range pending {
-		image, contentType, err := s.merchants.API(appid).GetMaterial(ctx, shot.mediaID)
+		var image []byte
+		var contentType string
+		err := s.locks.Do(ctx, lockKey(appid), func(ctx context.Context) error {
+			var err error
+			image, contentType, err = s.merchants.API(appid).GetMaterial(ctx, shot.mediaID)
+			return err
+		})
 		var refusal *wechat.APIError
 		if errors.As(err, &refusal) && wechat.ClassOf(err) != wechat.ClassTransient {
 			if err := s.storeScreenshot(ctx, shot.id, nil, "", refusal.Error()); err != nil {

@@ -1,6 +1,7 @@
 package codesubmit
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -23,6 +24,9 @@ func (s *Service) setPrivacy(ctx context.Context, w *work) outcome {
 		changed = true
 		if now, err = w.api.Privacy(ctx, wechat.PrivacyDevelopment); err != nil { // texts are lost without an errcode
 			return s.failed(w, err, false)
+		}
+		if lost := textsLost(now, wanted); len(lost) > 0 {
+			return blocked("privacy_not_kept", namesOnly(strings.Join(lost, ", ")))
 		}
 	}
 	if keys := keysWithoutText(now, nil); len(keys) > 0 {
@@ -58,6 +62,18 @@ func keysWithoutText(now wechat.Privacy, wanted *PrivacySpec) []string {
 	return missing
 }
 
+// textsLost lists the keys of wanted texts that the guideline does not hold after it was written. Wording is WeChat's
+// to tidy, so it is not compared.
+func textsLost(now wechat.Privacy, wanted *PrivacySpec) []string {
+	var lost []string
+	for _, p := range wanted.SettingList {
+		if !slices.ContainsFunc(now.Settings, func(set wechat.PrivacyItem) bool { return set.Key == p.PrivacyKey && set.Text != "" }) {
+			lost = append(lost, p.PrivacyKey)
+		}
+	}
+	return lost
+}
+
 // guidelineHas reports whether the guideline says all that is wanted.
 func guidelineHas(now wechat.Privacy, wanted *PrivacySpec) bool {
 	for _, p := range wanted.SettingList {
@@ -68,22 +84,31 @@ func guidelineHas(now wechat.Privacy, wanted *PrivacySpec) bool {
 	return sameOwner(now.Owner, wanted.OwnerSetting)
 }
 
+// sameOwner reports whether the merchant's own words already hold what is wanted.
 func sameOwner(got wechat.OwnerSetting, wanted OwnerSetting) bool {
-	return got.ContactEmail == wanted.ContactEmail && got.ContactPhone == wanted.ContactPhone &&
-		got.ContactQQ == wanted.ContactQQ && got.ContactWeixin == wanted.ContactWeixin &&
-		got.NoticeMethod == wanted.NoticeMethod && got.StoreExpireTimestamp == wanted.StoreExpireTimestamp
+	merged := mergeOwner(got, wanted)
+	return merged.ContactEmail == got.ContactEmail && merged.ContactPhone == got.ContactPhone &&
+		merged.ContactQQ == got.ContactQQ && merged.ContactWeixin == got.ContactWeixin &&
+		merged.NoticeMethod == got.NoticeMethod && merged.StoreExpireTimestamp == got.StoreExpireTimestamp
+}
+
+// mergeOwner lays what is wanted over what the merchant has, so that nothing of the merchant's own is blanked.
+func mergeOwner(now wechat.OwnerSetting, wanted OwnerSetting) wechat.OwnerSetting {
+	now.ContactEmail = cmp.Or(wanted.ContactEmail, now.ContactEmail)
+	now.ContactPhone = cmp.Or(wanted.ContactPhone, now.ContactPhone)
+	now.ContactQQ = cmp.Or(wanted.ContactQQ, now.ContactQQ)
+	now.ContactWeixin = cmp.Or(wanted.ContactWeixin, now.ContactWeixin)
+	now.NoticeMethod = cmp.Or(wanted.NoticeMethod, now.NoticeMethod)
+	now.StoreExpireTimestamp = cmp.Or(wanted.StoreExpireTimestamp, now.StoreExpireTimestamp)
+	now.ExtFileMediaID = cmp.Or(wanted.ExtFileMediaID, now.ExtFileMediaID)
+	return now
 }
 
 // guidelineRequest lays the wanted texts over those that are there.
 func guidelineRequest(now wechat.Privacy, wanted *PrivacySpec) wechat.PrivacyRequest {
 	request := wechat.PrivacyRequest{
-		Owner: wechat.OwnerSetting{
-			ContactEmail: wanted.OwnerSetting.ContactEmail, ContactPhone: wanted.OwnerSetting.ContactPhone,
-			ContactQQ: wanted.OwnerSetting.ContactQQ, ContactWeixin: wanted.OwnerSetting.ContactWeixin,
-			NoticeMethod: wanted.OwnerSetting.NoticeMethod, StoreExpireTimestamp: wanted.OwnerSetting.StoreExpireTimestamp,
-			ExtFileMediaID: wanted.OwnerSetting.ExtFileMediaID, StoreRegion: now.Owner.StoreRegion,
-		},
-		SDK: now.SDK,
+		Owner: mergeOwner(now.Owner, wanted.OwnerSetting),
+		SDK:   now.SDK,
 	}
 	for _, p := range wanted.SettingList {
 		request.Settings = append(request.Settings, wechat.PrivacyItem{Key: p.PrivacyKey, Text: p.PrivacyText})

@@ -29,6 +29,15 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("outcome unknown, reading back")}}
 		}
 	}
+	if w.Failure != nil && w.Failure.Code == quotaExhausted { // what is left is asked for before it is tried again
+		quota, err := w.api.QueryQuota(ctx)
+		if err != nil {
+			return s.failed(w, err, false)
+		}
+		if quota.Rest <= 0 {
+			return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, keep: w.sentAt != nil, err: w.Failure}
+		}
+	}
 	var auditID int64
 	err = s.send(ctx, w, func(ctx context.Context) error {
 		var err error

@@ -61,6 +61,8 @@ func (s *Service) canary(ctx context.Context, tx pgx.Tx, r *Rollout) (bool, erro
 		switch {
 		case b.State == Released:
 		case b.State.Ended() && r.resumedAt != nil && !b.FinishedAt.After(*r.resumedAt): // the operator has seen it
+		case b.State == Blocked: // not failed: it is waited for
+			done = false
 		case b.State.Ended():
 			return false, s.pause(ctx, tx, r.ID, factOf("canary %s is %s", b.AppID, b.State))
 		case b.admitted:

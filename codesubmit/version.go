@@ -52,6 +52,11 @@ type GraySlot struct {
 func (s *Service) Versions(ctx context.Context, appid string) (Slots, error) {
 	api := s.merchants.API(appid)
 	slots := Slots{History: []HistorySlot{}}
+	release, err := s.reads.acquire(ctx, appid)
+	if err != nil {
+		return slots, err
+	}
+	defer release()
 	info, err := api.VersionInfo(ctx)
 	if err != nil {
 		return slots, err

@@ -2,11 +2,13 @@ package component
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
 
 	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
 // Check is one answer to "does this work?". Hint says what to do; it is empty where all is well.
@@ -23,8 +25,17 @@ func (s *Service) RunChecks(ctx context.Context) []Check {
 	if !checks[0].OK {
 		return checks // everything else would say the same
 	}
-	return append(checks, s.checkCredentials(ctx), s.checkTicket(ctx), s.checkToken(ctx), s.checkCallback(ctx))
+	checks = append(checks, s.checkCredentials(ctx), s.checkTicket(ctx), s.checkToken(ctx))
+	checks = append(checks, s.checkCalls(ctx)...)
+	checks = append(checks, s.checkCallback(ctx))
+	for _, check := range s.checks {
+		checks = append(checks, check(ctx))
+	}
+	return checks
 }
+
+// AddCheck adds a check of another package. Call it before anything is served.
+func (s *Service) AddCheck(check func(ctx context.Context) Check) { s.checks = append(s.checks, check) }
 
 func failed(ctx context.Context, name string, err error) Check {
 	p := fault.ProblemFor(err, fault.LangFrom(ctx))
@@ -113,6 +124,36 @@ func (s *Service) checkToken(ctx context.Context) Check {
 	c.Detail = say(ctx, fmt.Sprintf("有效期还有 %s", left), fmt.Sprintf("Good for another %s", left))
 	return c
 }
+
+// checkCalls makes calls as the platform: they show whether WeChat takes them from our address, and the domains.
+func (s *Service) checkCalls(ctx context.Context) []Check {
+	list := Check{Name: "ip_whitelist"}
+	d, err := s.Domains(ctx)
+	domains := failed(ctx, "domains", err)
+	refusal, refused := errors.AsType[*wechat.APIError](err)
+	switch {
+	case err == nil:
+		domains = Check{Name: "domains", OK: true}
+		domains.Detail = say(ctx, fmt.Sprintf("%d 个服务器域名，%d 个业务域名", len(d.Server), len(d.Webview)),
+			fmt.Sprintf("%d server domains, %d web-view domains", len(d.Server), len(d.Webview)))
+		list.OK = true
+	case refused && notListed(refusal.Code):
+		list = failed(ctx, list.Name, err)
+		return []Check{list, domains}
+	case refused:
+		list.OK = true
+	}
+	if list.OK {
+		list.Detail = say(ctx, "微信接受了来自本机地址的调用", "WeChat took a call from our address")
+		return []Check{list, domains}
+	}
+	list.Detail = say(ctx, "其他问题解决后才能得知", "Not known before the other problems are solved")
+	list.Hint = say(ctx, "请先处理 access_token 一项，然后再次检查。", "See to access_token first, then check again.")
+	return []Check{list, domains}
+}
+
+// notListed reports whether a code says that our address is not in 白名单IP地址列表.
+func notListed(code int) bool { return code == 61004 || code == 40164 || code == 45035 }
 
 // checkCallback looks at the address WeChat is told to push to; it cannot see from here whether WeChat reaches it.
 func (s *Service) checkCallback(ctx context.Context) Check {

@@ -70,6 +70,7 @@ type Service struct {
 	now      func() time.Time
 	handlers []EventHandler
 	forward  Forwarder // nil: nobody
+	checks   []func(context.Context) Check
 	ciphers  cipherCache
 	mailbox  mailbox
 	news     news

@@ -29,9 +29,19 @@ func (s *Service) RegisterRoutes(e *echo.Echo) {
 	component := func(echo.Context) (channel, appid string) { return ChannelComponent, "" }
 	biz := func(c echo.Context) (channel, appid string) { return ChannelBiz, pathText(c.Param("appid")) }
 	e.POST("/wxcallback/component", s.pushed(component))
-	e.POST("/wxcallback/biz/:appid", s.pushed(biz))
+	e.POST("/wxcallback/biz/:appid", s.pushed(biz), oneSegment)
 	e.GET("/wxcallback/component", s.echoed)
-	e.GET("/wxcallback/biz/:appid", s.echoed)
+	e.GET("/wxcallback/biz/:appid", s.echoed, oneSegment)
+}
+
+// oneSegment keeps Echo from taking the rest of a longer path as the appid.
+func oneSegment(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if strings.Contains(c.Param("appid"), "/") {
+			return echo.ErrNotFound
+		}
+		return next(c)
+	}
 }
 
 func pathText(param string) string {

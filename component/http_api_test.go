@@ -216,17 +216,22 @@ func TestCheckAPI(t *testing.T) {
 		}
 		return ok
 	}
-	assert.Equal(t, map[string]bool{"database": true, "credentials": false, "ticket": false, "access_token": false, "callback_url": false}, check())
+	assert.Equal(t, map[string]bool{"database": true, "credentials": false, "ticket": false, "access_token": false, "ip_whitelist": false, "domains": false, "callback_url": false}, check())
 	require.NoError(t, p.Change(t.Context(), Change{
 		AppSecret: new(sealed.New(testSecret)), MessageToken: new(sealed.New(testToken)), EncodingAESKey: new(sealed.New(testAESKey)),
 	}, ""))
 	p.wechat.PushTicket()
 	p.takePushes(t)
-	assert.Equal(t, map[string]bool{"database": true, "credentials": true, "ticket": true, "access_token": true, "callback_url": false}, check())
+	assert.Equal(t, map[string]bool{"database": true, "credentials": true, "ticket": true, "access_token": true, "ip_whitelist": true, "domains": true, "callback_url": false}, check())
+
+	_, err := p.wechat.FailNext(wechatfake.Fault{Path: "/cgi-bin/component/modify_wxa_server_domain", Mode: wechatfake.FaultErrcode, Code: 61004, Msg: "access clientip is not registered requestIP: 192.0.2.7"})
+	require.NoError(t, err)
+	p.AddCheck(func(context.Context) Check { return Check{Name: "more", OK: true, Detail: "x"} })
+	assert.Equal(t, map[string]bool{"database": true, "credentials": true, "ticket": true, "access_token": true, "ip_whitelist": false, "domains": false, "callback_url": false, "more": true}, check())
 
 	p.wechat.ExpireTokens("", false)
 	p.clock.Add(3 * time.Hour)
-	_, err := p.wechat.FailNext(wechatfake.Fault{Path: componentTokenPath, Mode: wechatfake.FaultErrcode, Code: 61004, Msg: "access clientip is not registered requestIP: 192.0.2.7"})
+	_, err = p.wechat.FailNext(wechatfake.Fault{Path: componentTokenPath, Mode: wechatfake.FaultErrcode, Code: 61004, Msg: "access clientip is not registered requestIP: 192.0.2.7"})
 	require.NoError(t, err)
 	var token Check
 	for _, c := range p.RunChecks(fault.WithLang(t.Context(), fault.English)) {

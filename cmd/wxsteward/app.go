@@ -214,6 +214,7 @@ func (a *app) build() error {
 	platform.Handle(merchants)
 	platform.Handle(releases)
 	merchants.OnWithdrawn(releases.AuthorizerWithdrawn)
+	platform.AddCheck(merchants.CheckScopes)
 	for _, register := range []func(*jobs.Runner) error{platform.RegisterJobs, merchants.RegisterJobs, releases.RegisterJobs, a.auth.InstallJobs} {
 		if err := register(a.runner); err != nil {
 			return err

@@ -13,8 +13,12 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // schedules need TIMEZONE also where the machine has no zone files
+	"unicode"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/wxsteward/wxsteward/component"
+	"github.com/wxsteward/wxsteward/internal/adminauth"
 	"github.com/wxsteward/wxsteward/internal/sealed"
 )
 
@@ -81,7 +85,7 @@ func loadConfig(env environment) (config, error) {
 		listenAddr:      r.addr("LISTEN_ADDR", ":8080"),
 		innerAddr:       r.innerAddr(),
 		publicURL:       r.publicURL(),
-		adminUser:       r.text("ADMIN_USERNAME", "admin"),
+		adminUser:       r.adminUsername(),
 		adminPassword:   r.adminPassword(),
 		trustedProxies:  r.cidrs("TRUSTED_PROXIES", "10.0.0.0/8"),
 		location:        r.location("TIMEZONE", "Asia/Shanghai"),
@@ -92,7 +96,7 @@ func loadConfig(env environment) (config, error) {
 		retryBase:       r.duration("WECHAT_RETRY_BASE", 5*time.Second),
 		deliveryBase:    r.duration("DELIVERY_RETRY_BASE", 5*time.Second),
 		upstream:        r.baseURL("BUSINESS_UPSTREAM", ""),
-		retention:       time.Duration(r.count("MESSAGE_RETENTION_DAYS", 90)) * 24 * time.Hour,
+		retention:       r.days("MESSAGE_RETENTION_DAYS", 90),
 		ticketStale:     r.duration("TICKET_STALE_AFTER", 30*time.Minute),
 		shutdownTimeout: r.duration("SHUTDOWN_TIMEOUT", 10*time.Second),
 		logLevel:        r.logLevel(),
@@ -142,7 +146,7 @@ func (r *reader) appid() string {
 	if v == "" {
 		v, _, _ = strings.Cut(r.env("CBR_ENV_ID"), "-")
 	}
-	if strings.ContainsFunc(v, func(c rune) bool { return c <= ' ' }) {
+	if strings.ContainsFunc(v, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }) {
 		r.fail("WX_APPID", "must hold no spaces, e.g. WX_APPID=wx1234567890abcdef")
 	}
 	return v
@@ -191,7 +195,7 @@ func (r *reader) baseURL(name, standard string) string {
 		return ""
 	}
 	u, err := url.Parse(v)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		example := standard
 		if example == "" {
 			example = "http://127.0.0.1:8090"
@@ -213,8 +217,9 @@ func (r *reader) publicURL() *url.URL {
 
 func (r *reader) databaseURL() sealed.Secret {
 	v := r.env("DATABASE_URL")
-	if v != "" && !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
-		r.fail("DATABASE_URL", "must begin with postgres://, e.g. DATABASE_URL=postgres://user:password@host:5432/wxsteward")
+	_, err := pgxpool.ParseConfig(v)
+	if v != "" && (err != nil || !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://")) {
+		r.fail("DATABASE_URL", "must be a whole URL that begins with postgres://, e.g. DATABASE_URL=postgres://user:password@host:5432/wxsteward")
 	}
 	return sealed.New(v)
 }
@@ -249,10 +254,18 @@ func (r *reader) innerAddr() string {
 	return r.addr("INNER_LISTEN_ADDR", "127.0.0.1:8081")
 }
 
+func (r *reader) adminUsername() string {
+	v := r.text("ADMIN_USERNAME", "admin")
+	if !adminauth.ValidUsername(v) {
+		r.fail("ADMIN_USERNAME", "must be 1 to 64 letters, digits or . _ @ + - and begin with a letter or digit, e.g. ADMIN_USERNAME=admin")
+	}
+	return v
+}
+
 func (r *reader) adminPassword() sealed.Secret {
 	v := r.env("ADMIN_PASSWORD")
-	if v != "" && len([]rune(v)) < 10 {
-		r.fail("ADMIN_PASSWORD", "must have at least 10 characters, e.g. ADMIN_PASSWORD=correct-horse-battery")
+	if v != "" && !adminauth.ValidPassword(v) {
+		r.fail("ADMIN_PASSWORD", "must have at least 10 characters and at most 256, e.g. ADMIN_PASSWORD=correct-horse-battery")
 	}
 	return sealed.New(v)
 }
@@ -309,6 +322,16 @@ func (r *reader) count(name string, standard int) int {
 		return standard
 	}
 	return n
+}
+
+// days has an end that a time.Duration can hold.
+func (r *reader) days(name string, standard int) time.Duration {
+	const most = 36500
+	n := r.count(name, standard)
+	if n > most {
+		r.fail(name, fmt.Sprintf("is %d, but must be at most %d days, e.g. %s=%d", n, most, name, standard))
+	}
+	return time.Duration(min(n, most)) * 24 * time.Hour
 }
 
 func (r *reader) boolean(name string, standard bool) bool {

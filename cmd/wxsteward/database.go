@@ -43,24 +43,28 @@ func keyFile(path string) (string, error) {
 		return strings.TrimSpace(string(text)), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("cannot read the master key: %w", err)
+		return "", badDataDir("the master key cannot be read", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // the database's user must be able to pass
-		return "", fmt.Errorf("cannot make DATA_DIR: %w", err)
+		return "", badDataDir("it cannot be made", err)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), "master.key.*") // 0600
 	if err != nil {
-		return "", fmt.Errorf("cannot write to DATA_DIR: %w", err)
+		return "", badDataDir("it cannot be written to", err)
 	}
 	defer os.Remove(tmp.Name()) //nolint:errcheck // linked or useless by then
 	_, err = tmp.WriteString(sealed.GenerateKey() + "\n")
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return "", fmt.Errorf("cannot write the master key: %w", err)
+		return "", badDataDir("the master key cannot be written", err)
 	}
 	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("cannot write the master key: %w", err)
+		return "", badDataDir("the master key cannot be written", err)
 	}
 	return keyFile(path)
+}
+
+func badDataDir(what string, err error) error {
+	return fmt.Errorf("DATA_DIR cannot be used, %s (%w): give it a directory of ours, e.g. DATA_DIR=./data", what, err)
 }
 
 // withDatabase runs fn with the database of DATABASE_URL, of a running wxsteward on DATA_DIR, or of a private one

@@ -152,6 +152,25 @@ func TestRefusalsTellTheOperator(t *testing.T) {
 	}
 }
 
+// TestDoubtOutlivesAnEnd loses the answer of a commit, and then may not read what became of it: a retry looks first.
+func TestDoubtOutlivesAnEnd(t *testing.T) {
+	t.Parallel()
+	merchants := appids(1)
+	w, o, template := readyWorld(t, merchants...)
+	for _, f := range []wechatfake.Fault{
+		{Path: "/wxa/commit", Mode: wechatfake.FaultCutAfter},
+		{Path: "/wxa/getversioninfo", Mode: wechatfake.FaultErrcode, Code: 61007},
+	} {
+		_, err := w.fake.FailNext(f)
+		require.NoError(t, err)
+	}
+	o.call(http.MethodPost, "/rollouts", rolloutBody(template, merchants...), nil)
+	sub := o.waitSubmission(merchants[0], "blocked")
+	o.call(http.MethodPost, "/submissions/"+sub.ID+"/retry", nil, nil)
+	o.waitSubmission(merchants[0], "auditing")
+	require.Equal(t, 1, w.fake.Effective("/wxa/commit", merchants[0]))
+}
+
 func TestQuotaUsedUpHoldsAndGoesOn(t *testing.T) {
 	t.Parallel()
 	merchants := appids(2)

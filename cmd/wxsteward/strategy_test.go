@@ -75,3 +75,19 @@ func TestTooManyFailuresPause(t *testing.T) {
 	o.call(http.MethodPost, "/rollouts/"+rollout.ID+"/resume", nil, nil)
 	o.waitSubmission(merchants[1], "released")
 }
+
+func TestNewerRolloutMayWithdrawTheOlder(t *testing.T) {
+	t.Parallel()
+	merchants := appids(1)
+	w, o, template := readyWorld(t, merchants...)
+	o.call(http.MethodPost, "/rollouts", rolloutBody(template, merchants...), nil)
+	older := o.waitSubmission(merchants[0], "auditing")
+	body := rolloutBody(template, merchants...)
+	body["strategy"] = map[string]any{"withdraw_running": true}
+	o.call(http.MethodPost, "/rollouts", body, nil)
+	newer := o.waitSubmission(merchants[0], "auditing")
+	require.NotEqual(t, older.ID, newer.ID)
+	o.call(http.MethodGet, "/submissions/"+older.ID, nil, &older)
+	require.Equal(t, "withdrawn", older.State)
+	require.Equal(t, 1, w.fake.Effective("/wxa/undocodeaudit", merchants[0]))
+}

@@ -85,3 +85,15 @@ func TestAuditLog(t *testing.T) {
 		}
 	})
 }
+
+func TestAuditLogKeepsSignInsInAFlood(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t)
+	nobody := s.browser(t)
+	for range 1010 { // more than nobody in particular may have written
+		nobody.do(http.MethodDelete, "/users/1", "")
+	}
+	root := s.root(t)
+	r := root.do(http.MethodGet, "/audit-log?action=sign-in&outcome=ok", "")
+	require.Len(t, r.body["items"], 1, r.text)
+}

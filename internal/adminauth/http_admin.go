@@ -228,7 +228,8 @@ func (s *Service) record(ctx huma.Context, c *call, status int) {
 	if status == 0 {
 		status = http.StatusOK
 	}
-	if c.who.ID == "" && !s.anonymous.AllowN(s.now(), 1) {
+	// A sign-in that succeeds is written whatever others do.
+	if c.who.ID == "" && status >= http.StatusBadRequest && !s.anonymous.AllowN(s.now(), 1) {
 		s.log.WarnContext(ctx.Context(), "too many refused calls for the audit log", "ip", httpserver.ClientIP(ctx.Context()).String())
 		return
 	}

@@ -69,8 +69,14 @@ func (h *hasher) match(password, hash string) (bool, error) {
 	return false, err
 }
 
+// ValidPassword reports whether a password has an allowed length.
+func ValidPassword(password string) bool {
+	n := utf8.RuneCountInString(password)
+	return n >= minPassword && n <= maxPassword
+}
+
 func checkPassword(location, password string) error {
-	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
+	if !ValidPassword(password) {
 		return fault.Invalid(location, "A password has %d to %d characters.", nil, minPassword, maxPassword)
 	}
 	return nil
@@ -78,8 +84,11 @@ func checkPassword(location, password string) error {
 
 var usernamePattern = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._@+-]{0,63}$`)
 
+// ValidUsername reports whether a user may be called so.
+func ValidUsername(username string) bool { return usernamePattern.MatchString(username) }
+
 func checkUsername(username string) error {
-	if !usernamePattern.MatchString(username) {
+	if !ValidUsername(username) {
 		return fault.Invalid("body.username",
 			"A user name has 1 to 64 letters, digits or . _ @ + - and begins with a letter or digit.", nil)
 	}

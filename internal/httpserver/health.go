@@ -29,8 +29,8 @@ type health struct {
 }
 
 func (s *Server) routeHealth() {
-	s.echo.GET("/healthz", func(c echo.Context) error { return c.JSON(http.StatusOK, health{Status: "ok"}) })
-	s.echo.GET("/readyz", func(c echo.Context) error {
+	s.echo.Match([]string{http.MethodGet, http.MethodHead}, "/healthz", func(c echo.Context) error { return c.JSON(http.StatusOK, health{Status: "ok"}) })
+	s.echo.Match([]string{http.MethodGet, http.MethodHead}, "/readyz", func(c echo.Context) error {
 		status, answer := s.readiness(c.Request().Context())
 		return c.JSON(status, answer)
 	})

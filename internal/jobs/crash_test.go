@@ -213,9 +213,9 @@ func TestLease(t *testing.T) {
 		t.Parallel()
 		url := postgrestest.URL(t)
 		poolA, poolB := named(t, url, "a"), named(t, url, "b")
-		begun, ended, again := make(chan struct{}), make(chan time.Time, 1), make(chan time.Time, 1)
+		begun, ended, again := make(chan struct{}, 9), make(chan time.Time, 9), make(chan time.Time, 9) // tries may be several
 		a := newRunner(t, poolA, jobs.Config{}, func(ctx context.Context, _ *river.Job[noteArgs]) error {
-			close(begun)
+			begun <- struct{}{}
 			<-ctx.Done()
 			ended <- time.Now()
 			return ctx.Err()

@@ -25,6 +25,9 @@ func IsUnavailable(err error) bool {
 			"53300", // too many connections
 			"25006": // read-only: this server has become a standby
 			return true
+		case "55000": // while connecting: this database takes no connections for now
+			_, connecting := errors.AsType[*pgconn.ConnectError](err)
+			return connecting
 		default:
 			return strings.HasPrefix(pgErr.Code, "08")
 		}

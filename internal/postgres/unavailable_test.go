@@ -48,6 +48,7 @@ func TestIsUnavailable(t *testing.T) {
 		{"an end in the middle", fmt.Errorf("read: %w", io.ErrUnexpectedEOF), true},
 		{"our pool is closed", closed.Ping(t.Context()), true},
 		{"a database that does not exist", connect(pool.Config().ConnString() + "&dbname=nope"), false},
+		{"a database that takes no connections", connect(pool.Config().ConnString() + "&dbname=template0"), true},
 		{"a syntax error", exec("SELEKT"), false},
 		{"a violated constraint", exec("INSERT INTO setting (key) VALUES ('x')"), false},
 		{"a statement that took too long", exec("SET statement_timeout = 1; SELECT pg_sleep(1)"), false},

@@ -14,7 +14,7 @@ const signedOut = new Set<() => void>();
 /** onSignedOut calls back whenever an answer says that the session is over; it returns how to stop that. */
 export function onSignedOut(listener: () => void): () => void {
   signedOut.add(listener);
-  return () => signedOut.delete(listener);
+  return () => void signedOut.delete(listener);
 }
 
 export function cookie(name: string, jar = document.cookie): string {

@@ -8,6 +8,8 @@ import type { Meta, Page, Session } from './types';
 export const keys = {
   meta: ['meta'] as const,
   session: ['session'] as const,
+  /** left is set while somebody signs out by hand. */
+  left: ['left'] as const,
   component: ['component'] as const,
   domains: ['domains'] as const,
   links: ['links'] as const,

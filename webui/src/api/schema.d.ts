@@ -1648,6 +1648,8 @@ export interface components {
              * @description More of the finished failed or rejected than this pauses the rollout; absent: never.
              */
             max_failed_percent?: number;
+            /** @description Withdraw an older version of ours that is in audit; absent: wait for its result. */
+            withdraw_running?: boolean;
         };
         SubmissionView: {
             appid: string;

@@ -28,6 +28,7 @@ export type Draft = Item<'/template-drafts'>;
 export type Template = Item<'/templates'>;
 export type Rollout = Get<'/rollouts/{id}'>;
 export type RolloutRequest = Body<paths['/rollouts']['post']>;
+export type Strategy = NonNullable<RolloutRequest['strategy']>;
 export type Preflight = Success<paths['/rollouts/preflight']['post']>;
 export type Submission = Get<'/submissions/{id}'>;
 export type SubmissionItem = Item<'/submissions'>;

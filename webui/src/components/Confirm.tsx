@@ -1,7 +1,9 @@
-import { createContext, type ReactNode, useCallback, useContext, useRef, useState } from 'react';
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Dialog } from 'tdesign-react';
+import { onSignedOut } from '../api/client';
 import { Button } from './Button';
+import { ModalBody } from './ModalBody';
 import { ProblemPanel } from './ProblemPanel';
 
 interface Question {
@@ -15,34 +17,77 @@ interface Question {
 }
 
 const Context = createContext<(question: Question) => void>(() => {});
-const Open = createContext(false);
 
 /** useConfirm asks before something is done that costs or cannot be undone. */
 export function useConfirm() {
   return useContext(Context);
 }
 
-/** useConfirming says whether a question is on the screen, so that Escape answers it and closes nothing behind it. */
-export function useConfirming() {
-  return useContext(Open);
+interface BodyProps {
+  question: Question;
+  visible: boolean;
+  busy: boolean;
+  error: unknown;
+  onCancel: () => void;
+  onOk: () => void;
+}
+
+function Body({ question, visible, busy, error, onCancel, onOk }: BodyProps) {
+  const { t } = useTranslation();
+  return (
+    <ModalBody
+      box=".t-dialog__ctx"
+      label={question.title}
+      visible={visible}
+      onEscape={onCancel}
+      className="confirm"
+      testId="confirm"
+    >
+      {question.hint && <div className="muted">{question.hint}</div>}
+      {error !== null && <ProblemPanel compact error={error} />}
+      <div className="confirm__buttons">
+        <Button
+          variant="outline"
+          theme="default"
+          disabled={busy}
+          onClick={onCancel}
+          data-first={question.danger || undefined}
+          data-testid="confirm-cancel"
+        >
+          {t('common.cancel')}
+        </Button>
+        <Button
+          theme={question.danger ? 'danger' : 'primary'}
+          loading={busy}
+          onClick={onOk}
+          data-first={!question.danger || undefined}
+          data-testid="confirm-ok"
+        >
+          {question.ok}
+        </Button>
+      </div>
+    </ModalBody>
+  );
 }
 
 export function ConfirmProvider({ children }: { children: ReactNode }) {
-  const { t } = useTranslation();
   const [question, setQuestion] = useState<Question | null>(null);
   const [visible, setVisible] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
 
-  const asker = useRef<Element | null>(null);
+  // At sign-in there is nothing left to ask.
+  useEffect(() => onSignedOut(() => setVisible(false)), []);
 
   const ask = useCallback((q: Question) => {
-    asker.current = document.activeElement;
     setQuestion(q);
     setError(null);
     setBusy(false);
     setVisible(true);
   }, []);
+
+  // What has begun is waited for.
+  const cancel = useCallback(() => setVisible(busy), [busy]);
 
   async function run() {
     if (!question || busy) return;
@@ -60,7 +105,7 @@ export function ConfirmProvider({ children }: { children: ReactNode }) {
 
   return (
     <Context.Provider value={ask}>
-      <Open.Provider value={visible}>{children}</Open.Provider>
+      {children}
       <Dialog
         visible={visible}
         header={question?.title ?? ''}
@@ -70,36 +115,20 @@ export function ConfirmProvider({ children }: { children: ReactNode }) {
         closeOnOverlayClick={!busy}
         closeBtn={false}
         footer={false}
-        onClose={() => setVisible(false)}
-        onCancel={() => setVisible(false)}
-        onClosed={() => {
-          // The keyboard goes on where it was.
-          if (asker.current instanceof HTMLElement && asker.current.isConnected) asker.current.focus();
-        }}
+        closeOnEscKeydown={false}
+        destroyOnClose
+        onClose={cancel}
       >
-        <div className="confirm" data-testid="confirm">
-          {question?.hint && <div className="muted">{question.hint}</div>}
-          {error !== null && <ProblemPanel compact error={error} />}
-          <div className="confirm__buttons">
-            <Button
-              variant="outline"
-              theme="default"
-              disabled={busy}
-              onClick={() => setVisible(false)}
-              data-testid="confirm-cancel"
-            >
-              {t('common.cancel')}
-            </Button>
-            <Button
-              theme={question?.danger ? 'danger' : 'primary'}
-              loading={busy}
-              onClick={() => void run()}
-              data-testid="confirm-ok"
-            >
-              {question?.ok}
-            </Button>
-          </div>
-        </div>
+        {question && (
+          <Body
+            question={question}
+            visible={visible}
+            busy={busy}
+            error={error}
+            onCancel={cancel}
+            onOk={() => void run()}
+          />
+        )}
       </Dialog>
     </Context.Provider>
   );

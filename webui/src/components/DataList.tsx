@@ -85,7 +85,7 @@ export function DataList<T>({ query, empty, ...table }: ListProps<T>) {
   const total = query.data.pages[0]?.total;
   return (
     <>
-      {query.isRefetchError && <ProblemPanel error={query.error} onRetry={() => void query.refetch()} />}
+      {query.isRefetchError && <ProblemPanel stale error={query.error} onRetry={() => void query.refetch()} />}
       {rows.length === 0 ? empty : <DataTable rows={rows} {...table} />}
       {rows.length > 0 && (
         <div className="more">

@@ -53,14 +53,16 @@ export function Panel(props: {
   );
 }
 
-/** Pairs is a list of names and values. */
-export function Pairs({ items }: { items: [string, ReactNode][] }) {
+/** Pairs is a list of names and values; brief leaves out those without a value. */
+export function Pairs({ items, brief = false }: { items: [string, ReactNode][]; brief?: boolean }) {
+  const empty = (value: ReactNode) => value === '' || value === null || value === undefined;
+  const shown = brief ? items.filter(([, value]) => !empty(value)) : items;
   return (
     <dl className="pairs">
-      {items.map(([name, value]) => (
+      {shown.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{value === '' || value === null || value === undefined ? <span className="none">—</span> : value}</dd>
+          <dd>{empty(value) ? <span className="none">—</span> : value}</dd>
         </div>
       ))}
     </dl>

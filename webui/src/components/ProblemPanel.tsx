@@ -17,10 +17,12 @@ interface Props {
   onRetry?: () => void;
   /** compact leaves the box out, for use inside one. */
   compact?: boolean;
+  /** stale says that what is shown below are the last data. */
+  stale?: boolean;
 }
 
 /** ProblemPanel shows all that is known about a failure: what, why, what to do, and the numbers support asks for. */
-export function ProblemPanel({ error, onRetry, compact }: Props) {
+export function ProblemPanel({ error, onRetry, compact, stale }: Props) {
   const { t } = useTranslation();
   const problem = asProblem(error);
   const { title, detail } = useWords(problem);
@@ -29,7 +31,8 @@ export function ProblemPanel({ error, onRetry, compact }: Props) {
       <ErrorCircleFilledIcon className="problem__icon" />
       <div className="problem__text">
         <strong data-testid="problem-title">{title}</strong>
-        {detail && detail !== title && <p data-testid="problem-detail">{detail}</p>}
+        {detail && detail !== title && detail !== problem.wechat?.hint && <p data-testid="problem-detail">{detail}</p>}
+        {stale && <p>{t('problem.stale')}</p>}
         {problem.errors.length > 0 && (
           <ul>
             {problem.errors.map((e) => (
@@ -41,7 +44,7 @@ export function ProblemPanel({ error, onRetry, compact }: Props) {
         )}
         {problem.wechat?.hint && (
           <p className="problem__hint" data-testid="problem-hint">
-            {t('problem.hint')}：{problem.wechat.hint}
+            {t('problem.hint', { hint: problem.wechat.hint })}
           </p>
         )}
         <Facts

@@ -36,7 +36,7 @@ export function QueryView<T>({ query, rows, children }: Props<T>) {
   if (query.data !== undefined) {
     return (
       <>
-        {query.isRefetchError && <ProblemPanel error={query.error} onRetry={() => void query.refetch()} />}
+        {query.isRefetchError && <ProblemPanel stale error={query.error} onRetry={() => void query.refetch()} />}
         {children(query.data)}
       </>
     );

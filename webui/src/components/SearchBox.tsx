@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { SearchIcon } from 'tdesign-icons-react';
 import { Input } from 'tdesign-react';
 
@@ -14,6 +14,9 @@ const pause = 300;
 /** SearchBox hands a text over shortly after the typing stops. */
 export function SearchBox({ value, onSearch, placeholder, testId = 'search' }: Props) {
   const [typed, setTyped] = useState(value);
+  const box = useRef<HTMLDivElement>(null);
+  // The input offers no way to name it.
+  useEffect(() => box.current?.querySelector('input')?.setAttribute('aria-label', placeholder), [placeholder]);
   useEffect(() => setTyped(value), [value]);
   useEffect(() => {
     if (typed === value) return;
@@ -21,7 +24,7 @@ export function SearchBox({ value, onSearch, placeholder, testId = 'search' }: P
     return () => clearTimeout(timer);
   }, [typed, value, onSearch]);
   return (
-    <div className="searchbox" data-testid={testId}>
+    <div className="searchbox" ref={box} data-testid={testId}>
       <Input
         type="search"
         clearable

@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Suspense, useEffect, useState } from 'react';
+import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link, Navigate, NavLink, Outlet, useLocation, useRouteError } from 'react-router-dom';
+import { Link, Navigate, NavLink, Outlet, useLocation, useNavigationType, useRouteError } from 'react-router-dom';
 import {
   ChatMessageIcon,
   DashboardIcon,
@@ -19,6 +19,7 @@ import { Drawer } from 'tdesign-react';
 import { componentQuery, keys, metaQuery, sessionQuery } from '../api/queries';
 import { switchLanguage } from '../i18n';
 import { Button } from './Button';
+import { ModalBody } from './ModalBody';
 import { ProblemPanel } from './ProblemPanel';
 import { Loading } from './QueryView';
 import { useLive } from './useLive';
@@ -36,7 +37,7 @@ const places = [
 function Nav({ simulation, onGo }: { simulation: boolean; onGo?: () => void }) {
   const { t } = useTranslation();
   return (
-    <nav className="nav" data-testid="nav">
+    <nav className="nav" aria-label={t('app.main')} data-testid="nav">
       {places.map((p) => (
         <NavLink key={p.to} to={p.to} end={'end' in p} onClick={onGo} data-testid={`nav-${p.key}`}>
           {p.icon}
@@ -95,16 +96,36 @@ export function SimulationBanner() {
   );
 }
 
+/** pageOf is the part of an address that names a page; what follows only opens a drawer on it. */
+function pageOf(path: string): string {
+  const [, first = '', second = ''] = path.split('/');
+  return first === 'links' || first === 'messages' ? first : `${first}/${second}`;
+}
+
+/** useTop shows a page from its top; going back shows it where it was left. */
+function useTop(path: string) {
+  const page = pageOf(path);
+  const how = useNavigationType();
+  const last = useRef(page);
+  useEffect(() => {
+    if (last.current === page) return;
+    last.current = page;
+    if (how !== 'POP') window.scrollTo(0, 0);
+  }, [page, how]);
+}
+
 /** Shell is the frame of every page for a signed-in user. */
 export function Shell() {
   const { t } = useTranslation();
   const place = useLocation();
+  useTop(place.pathname);
   const client = useQueryClient();
   const session = useQuery(sessionQuery);
   const meta = useQuery(metaQuery);
   const component = useQuery({ ...componentQuery, enabled: Boolean(session.data) });
   const live = useLive(Boolean(session.data));
   const [menu, setMenu] = useState(false);
+  const closeMenu = useCallback(() => setMenu(false), []);
 
   useEffect(() => {
     if (place.pathname) setMenu(false);
@@ -116,9 +137,20 @@ export function Shell() {
     }
   }, [signedOut, client]);
 
+  const had = useRef(false);
+  if (session.data) had.current = true;
+
   if (signedOut) {
+    // Who leaves by hand neither comes back here nor is told that the session is over.
+    if (client.getQueryData(keys.left)) return <Navigate to="/sign-in" replace />;
     const next = place.pathname + place.search;
-    return <Navigate to={next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`} replace />;
+    return (
+      <Navigate
+        to={next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`}
+        state={{ expired: had.current }}
+        replace
+      />
+    );
   }
   if (!session.data) {
     return (
@@ -161,6 +193,11 @@ export function Shell() {
               <i aria-hidden="true" />
               <span>{liveText}</span>
             </span>
+            {session.data.user.role === 'viewer' && (
+              <span className="tag" title={t('app.readOnly')} data-testid="read-only">
+                {t('account.roles.viewer')}
+              </span>
+            )}
             <LanguageButton />
             <Link to="/account" className="topbar__user" data-testid="nav-account">
               <UserCircleIcon />
@@ -181,12 +218,20 @@ export function Shell() {
         header={false}
         footer={false}
         preventScrollThrough={false}
-        onClose={() => setMenu(false)}
+        closeOnEscKeydown={false}
+        onClose={closeMenu}
       >
-        <div className="drawermenu" data-testid="drawer-menu">
+        <ModalBody
+          box=".t-drawer"
+          label={t('app.main')}
+          visible={menu}
+          onEscape={closeMenu}
+          className="drawermenu"
+          testId="drawer-menu"
+        >
           <Brand name={component.data?.name} />
-          <Nav simulation={simulation} onGo={() => setMenu(false)} />
-        </div>
+          <Nav simulation={simulation} onGo={closeMenu} />
+        </ModalBody>
       </Drawer>
     </>
   );
@@ -197,6 +242,20 @@ export function RouteFailure() {
   const { t } = useTranslation();
   const error = useRouteError();
   const chunk = error instanceof Error && /dynamically imported module|Importing a module/.test(error.message);
+  // A server that was away is waited for; one that is there and still lacks the file is not asked again and again.
+  useEffect(() => {
+    if (!chunk) return;
+    let away = false;
+    const timer = setInterval(async () => {
+      const here = await fetch('/api/v1/meta').then(
+        (response) => response.ok || response.status === 401,
+        () => false,
+      );
+      if (here && away) window.location.reload();
+      away = !here;
+    }, 3000);
+    return () => clearInterval(timer);
+  }, [chunk]);
   return (
     <div className="splash">
       {chunk ? <p>{t('app.chunkFailed')}</p> : <ProblemPanel error={error} />}

@@ -1,44 +1,54 @@
-import { type ReactNode, useEffect, useRef } from 'react';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { CloseIcon } from 'tdesign-icons-react';
 import { Drawer } from 'tdesign-react';
-import { useConfirming } from './Confirm';
+import { Button } from './Button';
+import { ModalBody } from './ModalBody';
 
 interface Props {
-  title: ReactNode;
+  title: string;
   open: boolean;
   onClose: () => void;
   children: ReactNode;
   testId: string;
 }
 
+function Content({ title, open, onClose, children, testId }: Props) {
+  const { t } = useTranslation();
+  return (
+    <ModalBody box=".t-drawer" label={title} visible={open} onEscape={onClose} className="side" testId={testId}>
+      <div className="side__head">
+        <h2>{title}</h2>
+        <Button
+          variant="text"
+          theme="default"
+          shape="square"
+          icon={<CloseIcon />}
+          aria-label={t('common.close')}
+          onClick={onClose}
+          data-testid="close"
+        />
+      </div>
+      {children}
+    </ModalBody>
+  );
+}
+
 /** SidePanel slides in from the right; on a phone it fills the screen. Escape closes it. */
-export function SidePanel({ title, open, onClose, children, testId }: Props) {
-  const confirming = useConfirming();
-  const close = useRef(onClose);
-  close.current = onClose;
-  // Escape also works after the focused button is gone, when the drawer itself no longer hears the keyboard.
-  useEffect(() => {
-    if (!open || confirming) return;
-    const listen = (event: KeyboardEvent) => {
-      if (event.key === 'Escape' && document.activeElement === document.body) close.current();
-    };
-    document.addEventListener('keydown', listen);
-    return () => document.removeEventListener('keydown', listen);
-  }, [open, confirming]);
+export function SidePanel(props: Props) {
   return (
     <Drawer
-      visible={open}
-      header={title}
+      visible={props.open}
+      header={false}
       size="min(680px, 100vw)"
       footer={false}
-      closeBtn
-      closeOnEscKeydown
+      closeBtn={false}
+      closeOnEscKeydown={false}
       preventScrollThrough={false}
       destroyOnClose
-      onClose={onClose}
+      onClose={props.onClose}
     >
-      <div className="side" data-testid={testId}>
-        {children}
-      </div>
+      <Content {...props} />
     </Drawer>
   );
 }

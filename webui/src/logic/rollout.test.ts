@@ -53,6 +53,41 @@ describe('checkForm', () => {
   });
 });
 
+describe('the strategy', () => {
+  const now = Date.parse('2026-05-01T00:00:00Z');
+  it('is left out of the request when nothing is filled in', () => {
+    const body = toRequest(filled());
+    expect('strategy' in body || 'start_at' in body || 'window' in (body.release ?? {})).toBe(false);
+  });
+  it('tells a limit of 0 percent from no limit', () => {
+    expect(toRequest({ ...filled(), max_failed: '0' }).strategy).toEqual({ max_failed_percent: 0 });
+  });
+  it('sends numbers, the window and the start as UTC', () => {
+    const form = { ...filled(), canary: '2', batch_size: '50', window: ' *  2-5 * * * ', start_at: '2026-05-02T08:00' };
+    const body = toRequest(form);
+    expect(body.strategy).toEqual({ canary: 2, batch_size: 50 });
+    expect(body.release).toEqual({ mode: 'auto', window: '* 2-5 * * *' });
+    expect(body.start_at).toBe(new Date('2026-05-02T08:00').toISOString());
+  });
+  it('is checked before it is sent', () => {
+    const form = {
+      ...filled(),
+      canary: '0',
+      batch_size: '1.5',
+      max_failed: '101',
+      window: '2-5',
+      start_at: '2026-04-01T08:00',
+    };
+    expect(Object.keys(checkForm(form, now)).sort()).toEqual([
+      'release.window',
+      'start_at',
+      'strategy.batch_size',
+      'strategy.canary',
+      'strategy.max_failed_percent',
+    ]);
+  });
+});
+
 describe('toRequest', () => {
   it('leaves domains and privacy out when they stay as they are', () => {
     const body = toRequest(filled());

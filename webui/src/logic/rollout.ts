@@ -1,5 +1,6 @@
 import type { RolloutRequest } from '../api/types';
 import { splitList } from './text';
+import { readWindow } from './window';
 
 export const domainKinds = ['request', 'ws_request', 'upload', 'download', 'udp', 'tcp', 'webview'] as const;
 export type DomainKind = (typeof domainKinds)[number];
@@ -56,6 +57,12 @@ export interface RolloutForm {
   order_path: string;
   privacy_api_not_use: boolean;
   release: 'auto' | 'manual';
+  canary: string;
+  batch_size: string;
+  max_failed: string;
+  /** start_at is a local time as <input type="datetime-local"> gives it. */
+  start_at: string;
+  window: string;
 }
 
 export const defaultExt = '{\n  "extAppid": "{{appid}}",\n  "ext": {}\n}';
@@ -83,6 +90,11 @@ export function emptyForm(): RolloutForm {
     order_path: '',
     privacy_api_not_use: false,
     release: 'auto',
+    canary: '',
+    batch_size: '',
+    max_failed: '',
+    start_at: '',
+    window: '',
   };
 }
 
@@ -100,7 +112,11 @@ export interface FormError {
     | 'contact'
     | 'notice'
     | 'expire'
-    | 'privacyText';
+    | 'privacyText'
+    | 'wholeNumber'
+    | 'percent'
+    | 'past'
+    | 'window';
   detail?: string;
 }
 
@@ -146,8 +162,27 @@ const schemes: Record<DomainKind, string> = {
 
 export type FormErrors = Record<string, FormError>;
 
-export function checkForm(form: RolloutForm): FormErrors {
+const most = 1_000_000;
+
+function wholeNumber(text: string, least: number, greatest: number): boolean {
+  return /^\d{1,7}$/.test(text) && Number(text) >= least && Number(text) <= greatest;
+}
+
+function checkStrategy(form: RolloutForm, now: number): FormErrors {
   const errors: FormErrors = {};
+  for (const field of ['canary', 'batch_size'] as const) {
+    const text = form[field].trim();
+    if (text !== '' && !wholeNumber(text, 1, most)) errors[`strategy.${field}`] = { key: 'wholeNumber' };
+  }
+  const failed = form.max_failed.trim();
+  if (failed !== '' && !wholeNumber(failed, 0, 100)) errors['strategy.max_failed_percent'] = { key: 'percent' };
+  if (form.start_at !== '' && !(Date.parse(form.start_at) > now)) errors.start_at = { key: 'past' };
+  if (form.window.trim() !== '' && !readWindow(form.window)) errors['release.window'] = { key: 'window' };
+  return errors;
+}
+
+export function checkForm(form: RolloutForm, now = Date.now()): FormErrors {
+  const errors: FormErrors = checkStrategy(form, now);
   if (form.name.trim() === '') errors.name = { key: 'required' };
   if (form.template_id === null) errors.template_id = { key: 'template' };
   if (form.user_version.trim() === '') errors.user_version = { key: 'required' };
@@ -197,6 +232,14 @@ export function toRequest(form: RolloutForm): RolloutRequest {
     },
     release: { mode: form.release },
   };
+  const window = form.window.trim();
+  if (window !== '' && body.release) body.release.window = window.split(/\s+/).join(' ');
+  const strategy: NonNullable<RolloutRequest['strategy']> = {};
+  if (form.canary.trim() !== '') strategy.canary = Number(form.canary);
+  if (form.batch_size.trim() !== '') strategy.batch_size = Number(form.batch_size);
+  if (form.max_failed.trim() !== '') strategy.max_failed_percent = Number(form.max_failed);
+  if (Object.keys(strategy).length > 0) body.strategy = strategy;
+  if (form.start_at !== '') body.start_at = new Date(form.start_at).toISOString();
   if (form.ext_json.trim() !== '') body.ext_json = JSON.parse(form.ext_json) as RolloutRequest['ext_json'];
   if (form.setDomains) {
     body.domains = Object.fromEntries(domainKinds.map((kind) => [kind, splitList(form.domains[kind])]));

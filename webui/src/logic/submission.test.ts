@@ -6,15 +6,15 @@ const error = { code: '', detail: '', errcode: 0, errmsg: '', rid: '', hint: '' 
 describe('trouble', () => {
   it('says what happened, then what to do', () => {
     const s = { state: 'blocked' as const, reason: '', error: { ...error, detail: 'no filing', hint: 'File it.' } };
-    expect(trouble(s)).toBe('no filing File it.');
+    expect(trouble(s)).toEqual({ happened: 'no filing', hint: 'File it.' });
   });
   it('tells a rejection once, without tags', () => {
     const s = { state: 'rejected' as const, reason: 'a\nb', error: { ...error, detail: 'a<br>b' } };
-    expect(trouble(s)).toBe('a b');
+    expect(trouble(s)).toEqual({ happened: 'a b', hint: '' });
     expect(troubleDetail(s)).toBe('');
   });
   it('keeps the reason of an older rejection to itself once it goes on', () => {
-    expect(trouble({ state: 'auditing', reason: 'a', error: null })).toBe('');
+    expect(trouble({ state: 'auditing', reason: 'a', error: null })).toEqual({ happened: '', hint: '' });
   });
 });
 

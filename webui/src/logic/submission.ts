@@ -9,10 +9,11 @@ export function troubleDetail(s: Trouble): string {
   return detail === plainLines(s.reason).join(' ') ? '' : detail;
 }
 
-/** trouble is the text that a list shows of what is wrong: what happened and what to do, else the reviewer's words. */
-export function trouble(s: Trouble): string {
+/** trouble is what a list shows of what is wrong: what happened, else the reviewer's words, and what to do. */
+export function trouble(s: Trouble): { happened: string; hint: string } {
   const happened = troubleDetail(s) || (s.error || s.state === 'rejected' ? plainLines(s.reason).join(' ') : '');
-  return [happened, s.error?.hint].filter(Boolean).join(' ');
+  const hint = s.error?.hint ?? '';
+  return { happened, hint: hint === happened ? '' : hint };
 }
 
 /** shownSteps leaves out the steps that were passed over, such as waiting for a submission by hand that was automatic. */

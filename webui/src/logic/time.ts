@@ -31,7 +31,22 @@ export function duration(ms: number, language: string): string {
     .join(' ');
 }
 
-/** absolute is the whole date and time in the browser's zone. */
-export function absolute(at: number, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'medium' }).format(at);
+/** absolute is the whole date, with the year in full and the month never to be taken for the day, and the time. */
+export function absolute(at: number, language: string, seconds = true): string {
+  return new Intl.DateTimeFormat(language, {
+    year: 'numeric',
+    month: language.startsWith('zh') ? 'numeric' : 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: seconds ? '2-digit' : undefined,
+    hourCycle: 'h23',
+  }).format(at);
+}
+
+const near = 7 * 86_400_000;
+
+/** told is how a list tells a time: how far away it is within a week, else its date. */
+export function told(at: number, now: number, language: string): string {
+  return Math.abs(at - now) < near ? relative(at, now, language) : absolute(at, language, false);
 }

@@ -88,6 +88,7 @@ export default function Account() {
     setBusy(true);
     try {
       await call(api.DELETE('/session'));
+      client.setQueryData(keys.left, true);
       client.setQueryData(keys.session, null);
     } catch (thrown) {
       toast.problem(thrown, t('problem.generic'));

@@ -208,8 +208,8 @@ function Basics({ merchant }: { merchant: AuthorizerDetail }) {
             [t('authorizers.verify'), labels.verify(merchant.verify_type)],
             [t('authorizers.register'), labels.register(merchant.register_type)],
             [t('authorizers.account'), labels.account(merchant.account_status)],
-            [t('authorizers.authorizedAt'), <Time key="at" value={merchant.authorized_at} />],
-            [t('common.updatedAt'), <Time key="updated" value={merchant.updated_at} />],
+            [t('authorizers.authorizedAt'), <Time key="at" value={merchant.authorized_at} exact="both" />],
+            [t('common.updatedAt'), <Time key="updated" value={merchant.updated_at} exact="both" />],
             [
               t('authorizers.tokenExpires'),
               merchant.token?.expires_at ? (

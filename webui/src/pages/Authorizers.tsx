@@ -2,7 +2,6 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { useCallback, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
-import { Input } from 'tdesign-react';
 import { api, call, newIdempotencyKey } from '../api/client';
 import { authorizersQuery, keys } from '../api/queries';
 import type { Authorizer, Sync } from '../api/types';
@@ -54,7 +53,11 @@ function SyncButton() {
       toast.problem(sync.error, t('problem.generic'));
       setId('');
     } else if (sync.data && sync.data.state !== 'running') {
-      toast.success(t('authorizers.syncDone', { done: sync.data.done ?? 0, failed: sync.data.failed ?? 0 }));
+      const { done, failed, state } = sync.data;
+      const errors = (sync.data.errors ?? []).slice(0, 3).join('; ');
+      if (state === 'failed') toast.error(t('authorizers.syncFailed', { errors }));
+      else if (failed > 0) toast.error(t('authorizers.syncPartly', { failed, errors }));
+      else toast.success(t('authorizers.syncDone', { done }));
       setId('');
       void client.invalidateQueries({ queryKey: keys.authorizers });
     }
@@ -160,18 +163,20 @@ export default function Authorizers() {
           ]}
         />
         <div className="toolbar__small">
-          <Input
-            clearable
-            value={filter.biz_id}
-            placeholder={t('authorizers.bizId')}
-            onChange={(v) => setFilter('biz_id', v)}
-          />
-          <Input
-            clearable
-            value={filter.label}
-            placeholder={t('authorizers.label')}
-            onChange={(v) => setFilter('label', v)}
-          />
+          {(['biz_id', 'label'] as const).map((name) => {
+            const words = name === 'biz_id' ? t('authorizers.bizId') : t('authorizers.label');
+            return (
+              <input
+                key={name}
+                className="input"
+                type="search"
+                value={filter[name]}
+                aria-label={words}
+                placeholder={words}
+                onChange={(e) => setFilter(name, e.target.value)}
+              />
+            );
+          })}
         </div>
       </div>
       <div className="panel panel--flush">

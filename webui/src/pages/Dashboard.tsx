@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
 import { ChevronRightIcon } from 'tdesign-icons-react';
@@ -16,10 +16,10 @@ import { StateBar, ToneLegend } from '../components/StateBar';
 import { RolloutTag } from '../components/StateTag';
 import { useCan } from '../components/session';
 import { Time } from '../components/Time';
+import { Trouble } from '../components/Trouble';
 import { useNow } from '../components/useNow';
 import { finishedPercent, submissionTone, type Tone } from '../logic/states';
-import { trouble } from '../logic/submission';
-import { duration } from '../logic/time';
+import { relative } from '../logic/time';
 
 /** WeChat pushes every ten minutes or so; the server restarts the push by itself after thirty. */
 const staleMinutes = 30;
@@ -45,6 +45,7 @@ function Stats({ component }: { component: Component }) {
   const authorized = useQuery(authorizerCountQuery({ status: 'authorized' }));
   const known = useQuery(authorizerCountQuery({}));
   const overview = useQuery(overviewQuery);
+  const now = useNow();
   const age = useTicketAge(component);
   const stale = age !== null && age > staleMinutes * 60_000;
   const paused = overview.data?.rollouts.paused ?? 0;
@@ -56,7 +57,7 @@ function Stats({ component }: { component: Component }) {
         to="/platform"
         label={t('dashboard.ticket')}
         tone={age === null ? 'action' : stale ? 'bad' : 'good'}
-        value={age === null ? t('dashboard.ticketNone') : duration(age, i18n.language)}
+        value={age === null ? t('dashboard.ticketNone') : relative(-age, 0, i18n.language)}
         note={
           age === null
             ? '—'
@@ -71,7 +72,13 @@ function Stats({ component }: { component: Component }) {
         label={t('dashboard.token')}
         tone={component.access_token.present ? 'good' : 'action'}
         value={component.access_token.present ? t('dashboard.tokenPresent') : t('dashboard.tokenMissing')}
-        note={<Time value={component.access_token.expires_at} />}
+        note={
+          component.access_token.expires_at
+            ? t('dashboard.tokenUntil', {
+                time: relative(Date.parse(component.access_token.expires_at), now, i18n.language),
+              })
+            : '—'
+        }
       />
       <Stat
         testId="stat-merchants"
@@ -95,6 +102,7 @@ function Stats({ component }: { component: Component }) {
 
 const attentionStates = ['blocked', 'rejected', 'failed', 'trial', 'approved'] as const;
 const shownEach = 5;
+const shownUnfolded = 100;
 
 interface Notice {
   key: string;
@@ -140,12 +148,17 @@ function usePlatformNotices(component?: Component): Notice[] {
 function Attention({ component }: { component?: Component }) {
   const { t } = useTranslation();
   const notices = usePlatformNotices(component);
+  const [unfolded, setUnfolded] = useState<readonly string[]>([]);
   const groups = useQueries({
-    queries: attentionStates.map((state) => ({
-      queryKey: [...keys.submissions, 'list', { state, limit: shownEach, attention: true }],
-      queryFn: ({ signal }: { signal: AbortSignal }) =>
-        call(api.GET('/submissions', { params: { query: { state, limit: shownEach, latest: true } }, signal })),
-    })),
+    queries: attentionStates.map((state) => {
+      const limit = unfolded.includes(state) ? shownUnfolded : shownEach;
+      return {
+        queryKey: [...keys.submissions, 'list', { state, limit, attention: true }],
+        queryFn: ({ signal }: { signal: AbortSignal }) =>
+          call(api.GET('/submissions', { params: { query: { state, limit, latest: true } }, signal })),
+        placeholderData: <T,>(old: T | undefined) => old,
+      };
+    }),
   });
   const failed = groups.find((g) => g.isError);
   const loading = groups.some((g) => g.isPending);
@@ -182,13 +195,25 @@ function Attention({ component }: { component?: Component }) {
                 <li key={s.id}>
                   <Link to={`/rollouts/${s.rollout_id}/${s.id}`} data-testid={`attention-item-${s.appid}`}>
                     <Merchant name={s.nick_name} appid={s.appid} />
-                    <span className="group__note">{trouble(s) || s.user_version}</span>
+                    <span className="group__note">
+                      <Trouble submission={s} otherwise={s.user_version} />
+                    </span>
                     <ChevronRightIcon />
                   </Link>
                 </li>
               ))}
             </ul>
-            {total > items.length && <p className="faint">{t('dashboard.attentionMore', { n: total })}</p>}
+            {total > items.length && items.length < shownUnfolded && (
+              <button
+                type="button"
+                className="disclosure"
+                aria-expanded={false}
+                onClick={() => setUnfolded((old) => [...old, state])}
+                data-testid={`attention-more-${state}`}
+              >
+                {t('dashboard.attentionMore', { n: total })}
+              </button>
+            )}
           </div>
         );
       })}

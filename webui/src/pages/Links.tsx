@@ -31,7 +31,7 @@ const longestBizId = 128;
 const fields = ['biz_id', 'kind', 'appid', 'return_url', 'ttl_seconds', 'func_scopes'] as const;
 
 function CreateForm({ onCreated }: { onCreated: (link: Link) => void }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const labels = useLabels();
   const component = useQuery(componentQuery);
   const [bizId, setBizId] = useState('');
@@ -46,6 +46,7 @@ function CreateForm({ onCreated }: { onCreated: (link: Link) => void }) {
   const [problem, setProblem] = useState<Problem | null>(null);
   // The same key for every try of the same form: a lost answer does not make a second link.
   const [key, setKey] = useState(newIdempotencyKey);
+  const days = new Intl.NumberFormat(i18n.language, { style: 'unit', unit: 'day', unitDisplay: 'long' });
   const tooLong = [...bizId.trim()].length > longestBizId;
   const byField = problem ? fieldErrors(problem, fields) : {};
 
@@ -106,7 +107,7 @@ function CreateForm({ onCreated }: { onCreated: (link: Link) => void }) {
           label={t('links.ttl')}
           value={ttl}
           onChange={setTtl}
-          options={(['1', '7', '30'] as const).map((n) => ({ value: n, label: t('links.ttlDays', { n }) }))}
+          options={(['1', '7', '30'] as const).map((n) => ({ value: n, label: days.format(Number(n)) }))}
         />
       </Field>
       <Checkbox checked={singleUse} onChange={setSingleUse}>
@@ -233,8 +234,8 @@ function LinkView({ link }: { link: Link }) {
           [t('links.bizId'), <code key="biz">{link.biz_id}</code>],
           [t('links.kind'), labels.kind(link.kind)],
           [t('links.singleUse'), link.single_use === false ? t('common.no') : t('common.yes')],
-          [t('common.expiresAt'), <Time key="until" value={link.expires_at} />],
-          [t('common.createdAt'), <Time key="at" value={link.created_at} />],
+          [t('common.expiresAt'), <Time key="until" value={link.expires_at} exact="both" />],
+          [t('common.createdAt'), <Time key="at" value={link.created_at} exact="both" />],
           [t('links.returnUrl'), link.return_url],
           [t('links.scopes'), (link.func_scopes ?? []).map(labels.scope).join('、')],
         ]}

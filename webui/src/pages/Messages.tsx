@@ -6,6 +6,7 @@ import { messageQuery, messagesQuery } from '../api/queries';
 import type { Message, MessageDetail } from '../api/types';
 import { type Column, DataList } from '../components/DataList';
 import { PageHead, Pairs } from '../components/PageHead';
+import { PushName } from '../components/PushName';
 import { EmptyNote, QueryView } from '../components/QueryView';
 import { SearchBox } from '../components/SearchBox';
 import { Segmented } from '../components/Segmented';
@@ -16,7 +17,7 @@ import { useFilter } from '../components/useFilter';
 import { prettyBody } from '../logic/text';
 
 function typeOf(m: Message | MessageDetail): string {
-  return m.info_type || [m.msg_type, m.event].filter(Boolean).join(' · ') || '—';
+  return m.info_type || m.event || m.msg_type;
 }
 
 function MessageTag({ state }: { state: Message['state'] }) {
@@ -33,7 +34,9 @@ function Detail({ id }: { id: string }) {
       {(m) => (
         <>
           <div className="submissionhead">
-            <b>{typeOf(m)}</b>
+            <b>
+              <PushName name={typeOf(m)} />
+            </b>
             <MessageTag state={m.state} />
           </div>
           {m.error && (
@@ -45,6 +48,7 @@ function Detail({ id }: { id: string }) {
             </div>
           )}
           <Pairs
+            brief
             items={[
               [t('messages.channel'), t(`messages.${m.channel}`)],
               [t('messages.appid'), m.appid && <code>{m.appid}</code>],
@@ -55,10 +59,12 @@ function Detail({ id }: { id: string }) {
               [t('messages.received'), <Time key="r" value={m.received_at} exact />],
             ]}
           />
-          <h3>{t('messages.body')}</h3>
-          <pre className="code" data-testid="message-body">
-            {prettyBody(m.body)}
-          </pre>
+          <section>
+            <h3>{t('messages.body')}</h3>
+            <pre className="code" data-testid="message-body">
+              {prettyBody(m.body)}
+            </pre>
+          </section>
         </>
       )}
     </QueryView>
@@ -79,7 +85,9 @@ export default function Messages() {
       card: 'head',
       render: (m) => (
         <Link to={`/messages/${m.id}${window.location.search}`}>
-          <b>{typeOf(m)}</b>
+          <b>
+            <PushName name={typeOf(m)} />
+          </b>
         </Link>
       ),
     },

@@ -32,6 +32,7 @@ import {
   toRequest,
 } from '../logic/rollout';
 import { PreflightResult } from './PreflightResult';
+import { StrategyPart } from './StrategyPart';
 
 const serverFields = [
   'name',
@@ -48,19 +49,25 @@ const serverFields = [
   'audit.version_desc',
   'audit.feedback_info',
   'audit.order_path',
+  'release.window',
+  'strategy.canary',
+  'strategy.batch_size',
+  'strategy.max_failed_percent',
+  'start_at',
 ] as const;
 
-type Change = (part: Partial<RolloutForm>) => void;
-type ErrorOf = (field: string) => string | undefined;
+export type Change = (part: Partial<RolloutForm>) => void;
+export type ErrorOf = (field: string) => string | undefined;
 interface PartProps {
   form: RolloutForm;
   change: Change;
   errorOf: ErrorOf;
 }
 
-function TemplateList({ templates, form, change }: { templates: Template[] } & Omit<PartProps, 'errorOf'>) {
+function TemplateList(props: { templates: Template[]; label: string } & Omit<PartProps, 'errorOf'>) {
+  const { templates, label, form, change } = props;
   return (
-    <div className="choices" role="radiogroup">
+    <div className="choices" role="radiogroup" aria-label={label}>
       {templates.map((tpl) => (
         <label key={tpl.template_id} className="choice" data-testid={`template-option-${tpl.template_id}`}>
           <input
@@ -102,8 +109,12 @@ function TemplatePart({ form, change, errorOf }: PartProps) {
           action={<Link to="/templates">{t('newRollout.toTemplates')}</Link>}
         />
       )}
-      <TemplateList templates={rows} form={form} change={change} />
-      {errorOf('template_id') && <span className="field__error">{errorOf('template_id')}</span>}
+      <TemplateList label={t('newRollout.template')} templates={rows} form={form} change={change} />
+      {errorOf('template_id') && (
+        <span className="field__error" role="alert">
+          {errorOf('template_id')}
+        </span>
+      )}
     </Panel>
   );
 }
@@ -165,7 +176,11 @@ function TargetPart({ form, change, errorOf }: PartProps) {
         </Field>
       )}
       {form.targetMode === 'all' && <p className="muted">{t('newRollout.allHint')}</p>}
-      {errorOf('targets') && <span className="field__error">{errorOf('targets')}</span>}
+      {errorOf('targets') && (
+        <span className="field__error" role="alert">
+          {errorOf('targets')}
+        </span>
+      )}
     </Panel>
   );
 }
@@ -469,7 +484,17 @@ export default function NewRollout() {
 
   async function preflight() {
     setTried(true);
-    if (wrong || busy) return;
+    if (wrong) {
+      // The errors are drawn first, then the first of them is brought into sight.
+      requestAnimationFrame(() => {
+        const first = document.querySelector('.stack .field__error');
+        first?.scrollIntoView({ block: 'center' });
+        const control = first?.closest('.field, .panel')?.querySelector<HTMLElement>('input, textarea');
+        control?.focus({ preventScroll: true });
+      });
+      return;
+    }
+    if (busy) return;
     setBusy(true);
     setProblem(null);
     try {
@@ -497,7 +522,7 @@ export default function NewRollout() {
           api.POST('/rollouts', { body: toRequest(form), params: { header: { 'Idempotency-Key': key } } }),
         );
         await client.invalidateQueries({ queryKey: keys.rollouts });
-        toast.success(t('newRollout.started'));
+        toast.success(made.state === 'scheduled' ? t('newRollout.scheduled') : t('newRollout.started'));
         void navigate(`/rollouts/${made.id}`, { replace: true });
       },
     });
@@ -514,6 +539,7 @@ export default function NewRollout() {
           <VersionPart {...part} />
           <SettingsPart {...part} />
           <AuditPart {...part} />
+          <StrategyPart {...part} />
         </div>
         <div className="sticky">
           <Panel title={t('newRollout.summary')} hint={t('newRollout.preflightHint')} testId="part-summary">

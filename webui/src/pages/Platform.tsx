@@ -67,7 +67,7 @@ function AccountPanel({ component }: { component: Component }) {
         items={[
           [t('platform.appid'), <code key="appid">{component.appid}</code>],
           [t('platform.mode'), component.mode === 'cloudrun' ? t('platform.modeCloudrun') : t('platform.modeServer')],
-          [t('platform.transport'), <code key="tr">{component.transport}</code>],
+          [t('platform.transport'), t(`platform.transports.${component.transport}`)],
         ]}
       />
       <form onSubmit={submit}>
@@ -202,12 +202,16 @@ function TicketPanel({ component }: { component: Component }) {
         items={[
           [
             t('platform.ticketReceived'),
-            component.ticket.present ? <Time value={component.ticket.received_at} /> : t('dashboard.ticketNone'),
+            component.ticket.present ? (
+              <Time value={component.ticket.received_at} exact="both" />
+            ) : (
+              t('dashboard.ticketNone')
+            ),
           ],
           [
             t('platform.tokenExpires'),
             component.access_token.present ? (
-              <Time value={component.access_token.expires_at} />
+              <Time value={component.access_token.expires_at} exact="both" />
             ) : (
               t('dashboard.tokenMissing')
             ),

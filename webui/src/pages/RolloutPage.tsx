@@ -15,10 +15,13 @@ import { StateBar, StatePicker, ToneLegend } from '../components/StateBar';
 import { RolloutTag, SubmissionTag } from '../components/StateTag';
 import { useCan } from '../components/session';
 import { Time } from '../components/Time';
+import { Trouble } from '../components/Trouble';
 import { toast } from '../components/toast';
 import { useFilter } from '../components/useFilter';
+import { useNow } from '../components/useNow';
 import { finishedPercent, type RolloutAction, rolloutActionsFor } from '../logic/states';
-import { trouble } from '../logic/submission';
+import { absolute, told } from '../logic/time';
+import { StrategyWords, WindowWords } from './StrategyWords';
 import { SubmissionView } from './SubmissionView';
 
 function post(action: RolloutAction, id: string) {
@@ -70,34 +73,81 @@ function Actions({ rollout }: { rollout: Rollout }) {
 }
 
 function Summary({ rollout }: { rollout: Rollout }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
+  const { audit, release, strategy } = rollout.spec;
   return (
     <Panel testId="rollout-summary">
       <div className="progress">
         <div className="progress__head">
-          <span className="progress__percent" data-testid="rollout-percent">
-            {finishedPercent(rollout.counts, rollout.total)}%
+          <span>
+            <b className="progress__percent">
+              {rollout.counts.released ?? 0} / {rollout.total}
+            </b>{' '}
+            {t('rollouts.released')}
+          </span>
+          <span className="faint" data-testid="rollout-percent">
+            {t('rollouts.finished', { percent: finishedPercent(rollout.counts, rollout.total) })}
           </span>
           <ToneLegend counts={rollout.counts} total={rollout.total} />
         </div>
         <StateBar counts={rollout.counts} total={rollout.total} />
       </div>
-      {rollout.pause_reason && (
-        <div className="banner" data-testid="pause-reason">
-          <b>{t('rollouts.pauseReason')}</b> {rollout.pause_reason}
+      {rollout.state === 'paused' && (
+        <div className="banner" role="status" data-testid="pause-reason">
+          {rollout.pause_reason ? (
+            <>
+              <b>{t('rollouts.pauseReason')}</b> {rollout.pause_reason}
+            </>
+          ) : (
+            t('rollouts.pausedByHand')
+          )}
+        </div>
+      )}
+      {rollout.state === 'scheduled' && rollout.start_at && (
+        <div className="banner" role="status" data-testid="scheduled-for">
+          {t('rollouts.scheduledFor', { time: absolute(Date.parse(rollout.start_at), i18n.language, false) })}
         </div>
       )}
       <Pairs
+        brief
         items={[
           [t('rollouts.version'), <code key="v">{rollout.user_version}</code>],
           [t('rollouts.template'), <code key="t">#{rollout.template_id}</code>],
           [t('newRollout.userDesc'), rollout.user_desc],
           [t('rollouts.createdBy'), rollout.created_by],
-          [t('common.createdAt'), <Time key="at" value={rollout.created_at} />],
-          [t('rollouts.finishedAt'), <Time key="f" value={rollout.finished_at} />],
+          [t('common.createdAt'), <Time key="at" value={rollout.created_at} exact="both" />],
+          [t('newRollout.startAt'), rollout.start_at && <Time key="s" value={rollout.start_at} exact="both" />],
+          [t('rollouts.finishedAt'), rollout.finished_at && <Time key="f" value={rollout.finished_at} exact="both" />],
+          [
+            t('newRollout.submitMode'),
+            audit?.submit === 'manual' ? t('newRollout.submitManual') : t('newRollout.submitAuto'),
+          ],
+          [
+            t('newRollout.releaseMode'),
+            release?.mode === 'manual' ? t('newRollout.releaseManual') : t('newRollout.releaseAuto'),
+          ],
+          [t('newRollout.strategy'), <StrategyWords key="p" strategy={strategy} />],
+          [t('newRollout.window'), release?.window && <WindowWords key="w" expression={release.window} />],
         ]}
       />
     </Panel>
+  );
+}
+
+/** Waits says what a submission without trouble waits for. */
+function Waits({ submission, manual }: { submission: SubmissionItem; manual: boolean }) {
+  const { t, i18n } = useTranslation();
+  const now = useNow();
+  const { state, wait_until: until } = submission;
+  if (state === 'queued') return <span className="faint">{t('submission.waitsForTurn')}</span>;
+  if (state === 'trial') return <span className="faint">{t('submission.waitsForSubmit')}</span>;
+  if (state === 'approved' && manual) return <span className="faint">{t('submission.waitsForRelease')}</span>;
+  if (!until || ['released', 'superseded', 'canceled'].includes(state)) return <span className="none">—</span>;
+  const at = Date.parse(until);
+  return (
+    <span className="faint" title={absolute(at, i18n.language)}>
+      {t('submission.nextLook', { time: told(at, now, i18n.language) })}
+    </span>
   );
 }
 
@@ -105,6 +155,7 @@ function Merchants({ rollout }: { rollout: Rollout }) {
   const { t } = useTranslation();
   const [filter, setFilter] = useFilter(['state']);
   const list = useInfiniteQuery(submissionsQuery({ rollout_id: rollout.id, state: filter.state, limit: 50 }));
+  const byHand = rollout.spec.release?.mode === 'manual';
   const search = filter.state ? `?state=${filter.state}` : '';
   const columns: Column<SubmissionItem>[] = [
     {
@@ -126,16 +177,7 @@ function Merchants({ rollout }: { rollout: Rollout }) {
       key: 'note',
       title: t('common.details'),
       width: '40%',
-      render: (s) =>
-        trouble(s) ? (
-          <span className="note--bad">{trouble(s)}</span>
-        ) : s.wait_until && !['released', 'superseded', 'canceled'].includes(s.state) ? (
-          <span className="faint">
-            {t('submission.nextLook')} <Time value={s.wait_until} />
-          </span>
-        ) : (
-          <span className="none">—</span>
-        ),
+      render: (s) => <Trouble submission={s} otherwise={<Waits submission={s} manual={byHand} />} />,
     },
     { key: 'at', title: t('common.updatedAt'), render: (s) => <Time value={s.updated_at ?? s.created_at} /> },
   ];
@@ -185,7 +227,7 @@ export default function RolloutPage() {
       </QueryView>
       <SidePanel
         testId="submission-detail"
-        title={t('submission.timeline')}
+        title={t('submission.drawer')}
         open={Boolean(sid)}
         onClose={() => void navigate(`/rollouts/${id}${window.location.search}`)}
       >

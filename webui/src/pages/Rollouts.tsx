@@ -36,7 +36,7 @@ export default function Rollouts() {
           onChange={(v) => setFilter('state', v)}
           options={[
             { value: '', label: t('common.all') },
-            ...(['running', 'paused', 'completed', 'canceled'] as const).map((s) => ({
+            ...(['scheduled', 'running', 'paused', 'completed', 'canceled'] as const).map((s) => ({
               value: s,
               label: t(`rolloutState.${s}`),
             })),

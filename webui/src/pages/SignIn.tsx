@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Navigate, useSearchParams } from 'react-router-dom';
+import { Navigate, useLocation, useSearchParams } from 'react-router-dom';
 import { Input } from 'tdesign-react';
 import { api, call } from '../api/client';
 import { asProblem, type Problem } from '../api/problem';
@@ -45,6 +45,7 @@ export function SignIn() {
   const { t } = useTranslation();
   const client = useQueryClient();
   const [params] = useSearchParams();
+  const expired = (useLocation().state as { expired?: boolean } | null)?.expired === true;
   const session = useQuery(sessionQuery);
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
@@ -84,6 +85,11 @@ export function SignIn() {
           </svg>
           <h1>{t('signIn.title')}</h1>
           <p className="muted">{t('app.name')}</p>
+          {expired && !problem && (
+            <p className="banner" role="status" data-testid="session-expired">
+              {t('signIn.expired')}
+            </p>
+          )}
           {problem && <Failure problem={problem} />}
           <Field name="username" label={t('signIn.username')}>
             <Input

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Checkbox, Dialog, Input, InputNumber } from 'tdesign-react';
+import { Checkbox, Dialog, Input } from 'tdesign-react';
 import { keys, linksQuery, metaQuery } from '../api/queries';
 import { control, reviewable, type SimAudit, type SimMerchant, type SimState, simulatorQuery } from '../api/simulator';
 import { Button, ButtonLink } from '../components/Button';
@@ -9,8 +9,10 @@ import { useConfirm } from '../components/Confirm';
 import { DataTable, itemsOf } from '../components/DataList';
 import { Merchant } from '../components/Face';
 import { Field } from '../components/Field';
+import { ModalBody } from '../components/ModalBody';
 import { PageHead, Panel } from '../components/PageHead';
 import { ProblemPanel } from '../components/ProblemPanel';
+import { PushName } from '../components/PushName';
 import { EmptyNote, Loading, QueryView } from '../components/QueryView';
 import { SearchBox } from '../components/SearchBox';
 import { Segmented } from '../components/Segmented';
@@ -19,6 +21,7 @@ import { TextArea } from '../components/TextArea';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { useFilter } from '../components/useFilter';
+import { oneOf } from '../logic/oneof';
 import NotFound from './NotFound';
 
 /** useControl does something in the simulator and reads its state again. */
@@ -30,7 +33,7 @@ function useControl() {
     setBusy(name);
     try {
       await control(...call);
-      toast.success(t('common.done'));
+      toast.success(name === 'fault' ? t('simulator.injected') : t('common.done'));
     } catch (thrown) {
       toast.problem(thrown, t('problem.generic'));
     } finally {
@@ -206,10 +209,19 @@ function RejectDialog({ audit, onClose }: { audit: SimAudit; onClose: () => void
       width="min(520px, calc(100vw - 32px))"
       placement="center"
       preventScrollThrough={false}
+      closeBtn={false}
+      closeOnEscKeydown={false}
       footer={false}
       onClose={onClose}
     >
-      <div className="form" data-testid="reject-form">
+      <ModalBody
+        box=".t-dialog__ctx"
+        label={t('simulator.reject')}
+        visible
+        onEscape={onClose}
+        className="form"
+        testId="reject-form"
+      >
         <Field name="reject-reason" label={t('simulator.rejectReason')}>
           <TextArea rows={4} value={reason} onChange={setReason} />
         </Field>
@@ -225,7 +237,7 @@ function RejectDialog({ audit, onClose }: { audit: SimAudit; onClose: () => void
             {t('simulator.reject')}
           </Button>
         </div>
-      </div>
+      </ModalBody>
     </Dialog>
   );
 }
@@ -379,8 +391,15 @@ function Faults({ state }: { state: SimState }) {
                 <Input value={code} onChange={setCode} status={wrong ? 'error' : 'default'} />
               </Field>
             )}
-            <Field name="fault-times" group label={t('simulator.times')}>
-              <InputNumber min={1} max={99} value={times} onChange={(v) => setTimes(Number(v) || 1)} />
+            <Field name="fault-times" label={t('simulator.times')}>
+              <input
+                className="input"
+                type="number"
+                min={1}
+                max={99}
+                value={times}
+                onChange={(e) => setTimes(e.target.valueAsNumber || 1)}
+              />
             </Field>
           </div>
           <div>
@@ -400,7 +419,8 @@ function Faults({ state }: { state: SimState }) {
                 <p key={f.id} className="facts">
                   <code>{f.path || '*'}</code>
                   <span>
-                    {f.mode} {f.code || ''} ×{f.times}
+                    {oneOf(f.mode, modes) ? t(`simulator.modes.${f.mode as (typeof modes)[number]}`) : f.mode}{' '}
+                    {f.code || ''} ×{f.times}
                   </span>
                 </p>
               ))}
@@ -435,7 +455,15 @@ function Faults({ state }: { state: SimState }) {
               {t('simulator.duplicateNext')}
             </Button>
           </div>
-          {(state.next_events ?? []).length > 0 && <p className="facts">{(state.next_events ?? []).join(', ')}</p>}
+          {(state.next_events ?? []).length > 0 && (
+            <p className="facts">
+              {(state.next_events ?? [])
+                .map((e) =>
+                  e === 'lose' ? t('simulator.loseNext') : e === 'duplicate' ? t('simulator.duplicateNext') : e,
+                )
+                .join(' · ')}
+            </p>
+          )}
         </Panel>
         <Panel title={t('simulator.clock')}>
           <div className="buttons buttons--start">
@@ -506,7 +534,7 @@ function Traffic({ state }: { state: SimState }) {
                 title: t('simulator.executed'),
                 render: (c) => (c.executed ? t('common.yes') : <span className="faint">{t('common.no')}</span>),
               },
-              { key: 'ms', title: 'ms', render: (c) => c.ms },
+              { key: 'ms', title: t('simulator.duration'), card: 'hide', render: (c) => `${c.ms} ms` },
               { key: 'at', title: t('simulator.time'), render: (c) => <Time value={c.at} /> },
             ]}
           />
@@ -522,9 +550,18 @@ function Traffic({ state }: { state: SimState }) {
             testId="sim-push"
             label={t('simulator.pushes')}
             columns={[
-              { key: 'type', title: t('messages.type'), card: 'head', render: (p) => <b>{p.type}</b> },
+              { key: 'type', title: t('messages.type'), card: 'head', render: (p) => <PushName name={p.type} /> },
               { key: 'appid', title: 'AppID', render: (p) => (p.appid ? <code>{p.appid}</code> : '—') },
-              { key: 'state', title: t('common.state'), render: (p) => p.state },
+              {
+                key: 'state',
+                title: t('common.state'),
+                card: 'corner',
+                render: (p) => {
+                  const state = oneOf(p.state, ['pending', 'delivered', 'failed']);
+                  const tone = state === 'delivered' ? 'good' : state === 'failed' ? 'bad' : 'working';
+                  return <ToneTag tone={tone} text={state ? t(`simulator.pushStates.${state}`) : p.state} />;
+                },
+              },
               {
                 key: 'answer',
                 title: t('simulator.answer'),

@@ -87,8 +87,10 @@ function Actions({ submission }: { submission: Submission }) {
   );
 }
 
-function StepRow({ step }: { step: Step }) {
+/** StepRow is one step; told is a text that stands above already. */
+function StepRow({ step, told }: { step: Step; told: string }) {
   const { t, i18n } = useTranslation();
+  const detail = plainLines(step.detail).join(' ');
   const took =
     step.started_at && step.finished_at && Date.parse(step.finished_at) - Date.parse(step.started_at) >= 1000
       ? duration(Date.parse(step.finished_at) - Date.parse(step.started_at), i18n.language)
@@ -106,7 +108,7 @@ function StepRow({ step }: { step: Step }) {
           {(step.attempts ?? 0) > 1 && <span>{t('submission.attempts', { n: step.attempts })}</span>}
         </p>
       )}
-      {step.detail && <p className="step__detail">{plainLines(step.detail).join(' ')}</p>}
+      {detail && detail !== told && <p className="step__detail">{detail}</p>}
       {step.hint && <p className="step__hint">{step.hint}</p>}
       <Facts errcode={step.errcode} errmsg={step.errmsg} rid={step.rid} />
     </li>
@@ -118,7 +120,7 @@ function Rejection({ submission }: { submission: Submission }) {
   const lines = plainLines(submission.reason ?? '');
   const shots = submission.screenshots ?? [];
   // The reason of an earlier try is history once the submission has gone on.
-  const current = ['rejected', 'auditing', 'withdrawn', 'failed', 'canceled'].includes(submission.state);
+  const current = ['rejected', 'auditing', 'withdrawn', 'failed'].includes(submission.state);
   if (!current || (lines.length === 0 && shots.length === 0)) return null;
   return (
     <section className="rejection" data-testid="rejection">
@@ -183,11 +185,7 @@ function View({ submission }: { submission: Submission }) {
         <div className="problem" role="alert" data-testid="submission-error">
           <div className="problem__text">
             <strong>{happened || t('submission.error')}</strong>
-            {error.hint && (
-              <p className="problem__hint">
-                {t('problem.hint')}：{error.hint}
-              </p>
-            )}
+            {error.hint && <p className="problem__hint">{t('problem.hint', { hint: error.hint })}</p>}
             <Facts errcode={error.errcode} errmsg={error.detail ? error.errmsg : undefined} rid={error.rid} />
           </div>
         </div>
@@ -200,7 +198,7 @@ function View({ submission }: { submission: Submission }) {
         ) : (
           <ol className="steps" data-testid="steps">
             {steps.map((step, i) => (
-              <StepRow key={i} step={step} />
+              <StepRow key={i} step={step} told={plainLines(submission.reason).join(' ')} />
             ))}
           </ol>
         )}
@@ -221,7 +219,10 @@ function View({ submission }: { submission: Submission }) {
           [t('rollouts.version'), <code key="v">{submission.user_version}</code>],
           [t('rollouts.template'), <code key="t">#{submission.template_id}</code>],
           [t('submission.auditId'), submission.audit_id ? <code>{submission.audit_id}</code> : ''],
-          [t('submission.nextLook'), submission.wait_until ? <Time value={submission.wait_until} /> : ''],
+          [
+            t('submission.nextLookAt'),
+            submission.wait_until ? <Time value={submission.wait_until} exact="both" /> : '',
+          ],
         ]}
       />
       <div className="buttons">
