@@ -336,6 +336,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages on their way to business systems, newest first */
+        get: operations["list-deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deliveries/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send all dead deliveries of a rule again */
+        post: operations["retry-dead-deliveries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery */
+        get: operations["get-delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deliveries/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send it again now, whatever its state */
+        post: operations["retry-delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -347,6 +415,94 @@ export interface paths {
         get: operations["live-updates"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/forward-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rules by which messages go to business systems */
+        get: operations["list-forward-rules"];
+        put?: never;
+        /** Make a rule; its secret is in this answer only */
+        post: operations["create-forward-rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/forward-rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One rule */
+        get: operations["get-forward-rule"];
+        put?: never;
+        post?: never;
+        /** Delete a rule and its deliveries */
+        delete: operations["delete-forward-rule"];
+        options?: never;
+        head?: never;
+        /** Change a rule; enabling it ends a pause */
+        patch: operations["change-forward-rule"];
+        trace?: never;
+    };
+    "/forward-rules/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new secret; the one before signs too for 24 hours */
+        post: operations["rotate-forward-rule-secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/forward-rules/{id}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Successes, failures and times of a rule's calls */
+        get: operations["get-forward-rule-stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/forward-rules/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a sample message now */
+        post: operations["test-forward-rule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -387,6 +543,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/messages/{id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deliver a message again */
+        post: operations["redeliver-message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Handle a message again that failed */
+        post: operations["retry-message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/meta": {
         parameters: {
             query?: never;
@@ -397,6 +587,24 @@ export interface paths {
         /** Version and mode of this program */
         get: operations["get-meta"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/proxy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The pass-through proxy */
+        get: operations["get-proxy"];
+        /** Set the pass-through proxy */
+        put: operations["put-proxy"];
         post?: never;
         delete?: never;
         options?: never;
@@ -863,6 +1071,21 @@ export interface components {
             /** Format: int64 */
             draft_id: number;
         };
+        AttemptView: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            duration_ms: number;
+            /** @description Empty when it was taken. */
+            error: string;
+            /** @description The beginning of the answer. */
+            response: string;
+            /**
+             * Format: int64
+             * @description HTTP status; 0 when there was no answer.
+             */
+            status: number;
+        };
         AuditEntry: {
             /** @description The operation's id in this description. */
             action: string;
@@ -1143,8 +1366,27 @@ export interface components {
             /** @enum {string} */
             message_token: "stored" | "environment" | "missing";
         };
-        DeliveryItem: {
+        DeliverySummary: {
             id: string;
+            rule_id: string;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "dead";
+        };
+        DeliveryView: {
+            /** @description Oldest first; the newest fifty. */
+            attempts: components["schemas"]["AttemptView"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** @description Also the webhook-id of every attempt. */
+            id: string;
+            message_id: string;
+            /**
+             * Format: date-time
+             * @description When a pending delivery is sent next.
+             */
+            next_at: string | null;
             rule_id: string;
             /** @enum {string} */
             state: "pending" | "delivered" | "dead";
@@ -1288,7 +1530,7 @@ export interface components {
              * @description WeChat's time; null where it gave none.
              */
             created_at: string | null;
-            deliveries: components["schemas"]["DeliveryItem"][];
+            deliveries: components["schemas"]["DeliverySummary"][];
             /** @description Why the last try failed; empty when handled. */
             error: string;
             event: string;
@@ -1301,6 +1543,8 @@ export interface components {
             received_at: string;
             /** @enum {string} */
             state: "handled" | "pending" | "failed";
+            /** @description What it is about, in the reader's language. */
+            title: string;
             to_user: string;
         };
         MessageItem: {
@@ -1312,7 +1556,7 @@ export interface components {
              * @description WeChat's time; null where it gave none.
              */
             created_at: string | null;
-            deliveries: components["schemas"]["DeliveryItem"][];
+            deliveries: components["schemas"]["DeliverySummary"][];
             /** @description Why the last try failed; empty when handled. */
             error: string;
             event: string;
@@ -1325,6 +1569,8 @@ export interface components {
             received_at: string;
             /** @enum {string} */
             state: "handled" | "pending" | "failed";
+            /** @description What it is about, in the reader's language. */
+            title: string;
             to_user: string;
         };
         MetaOutputBody: {
@@ -1383,6 +1629,38 @@ export interface components {
              */
             ttl_seconds?: number;
         };
+        NewRule: {
+            /** @description Empty: any. */
+            appids?: string[];
+            /** @enum {string} */
+            channel: "component" | "biz";
+            /** @description True by default. */
+            enabled?: boolean;
+            /** @description Empty: any. */
+            event?: string;
+            /**
+             * @description json by default.
+             * @enum {string}
+             */
+            format?: "json" | "xml";
+            /** @description Empty: any. */
+            info_type?: string;
+            /**
+             * @description deliver by default.
+             * @enum {string}
+             */
+            mode?: "deliver" | "relay";
+            /** @description Empty: any. */
+            msg_type?: string;
+            name: string;
+            /** @description $APPID$ in it is replaced. */
+            target_url: string;
+            /**
+             * Format: int64
+             * @description 10000 by default, 4000 for relay; a relay never takes longer than 4500.
+             */
+            timeout_ms?: number;
+        };
         Overview: {
             /** @description Rollouts by state. */
             rollouts: {
@@ -1415,6 +1693,16 @@ export interface components {
         };
         PageAuthorizerItem: {
             items: components["schemas"]["AuthorizerItem"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageDeliveryView: {
+            items: components["schemas"]["DeliveryView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -1465,6 +1753,16 @@ export interface components {
         };
         PageRolloutView: {
             items: components["schemas"]["RolloutView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageRuleView: {
+            items: components["schemas"]["RuleView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -1536,6 +1834,23 @@ export interface components {
             /** @description WeChat's refusal. */
             wechat?: components["schemas"]["WeChat"];
         };
+        ProxyBody: {
+            enabled: boolean;
+            /**
+             * @description Who decided: an operator, BUSINESS_UPSTREAM or nobody.
+             * @enum {string}
+             */
+            source: "stored" | "environment" | "unset";
+            /** @description Scheme, host and perhaps a path prefix of the business system; empty: none. */
+            upstream: string;
+        };
+        ProxyInputBody: {
+            enabled: boolean;
+            /** @description Ignored. */
+            source?: string;
+            /** @description Such as http://127.0.0.1:8090; empty: BUSINESS_UPSTREAM. */
+            upstream?: string;
+        };
         ReleaseSpec: {
             gray?: number[];
             gray_interval?: unknown;
@@ -1546,6 +1861,18 @@ export interface components {
             mode: "auto" | "manual";
             /** @description Cron expression: minute hour day month weekday, in TIMEZONE; empty: any time. */
             window?: string;
+        };
+        "Retry-dead-deliveriesRequest": {
+            rule_id: string;
+            /** @enum {string} */
+            state: "dead";
+        };
+        "Retry-dead-deliveriesResponse": {
+            /**
+             * Format: int64
+             * @description How many are sent again.
+             */
+            retried: number;
         };
         RolloutView: {
             /** @description Submissions by state. */
@@ -1571,6 +1898,75 @@ export interface components {
             total: number;
             user_desc: string;
             user_version: string;
+        };
+        RuleChange: {
+            appids?: string[];
+            /** @enum {string} */
+            channel?: "component" | "biz";
+            enabled?: boolean;
+            event?: string;
+            /** @enum {string} */
+            format?: "json" | "xml";
+            info_type?: string;
+            /** @enum {string} */
+            mode?: "deliver" | "relay";
+            msg_type?: string;
+            name?: string;
+            /** @description $APPID$ in it is replaced. */
+            target_url?: string;
+            /**
+             * Format: int64
+             * @description 10000 by default, 4000 for relay; a relay never takes longer than 4500.
+             */
+            timeout_ms?: number;
+        };
+        RuleView: {
+            /** @description Empty: any. */
+            appids: string[];
+            /** @enum {string} */
+            channel: "component" | "biz";
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** @description False also while the rule is paused by itself; enable it to go on. */
+            enabled: boolean;
+            /** @description Empty: any. */
+            event: string;
+            /**
+             * Format: date-time
+             * @description Since then no call has succeeded.
+             */
+            failing_since: string | null;
+            /** @enum {string} */
+            format: "json" | "xml";
+            id: string;
+            /** @description Empty: any. */
+            info_type: string;
+            /** @description Of the calls that fail now; empty when the last one succeeded. */
+            last_error: string;
+            /** @enum {string} */
+            mode: "deliver" | "relay";
+            /** @description Empty: any. */
+            msg_type: string;
+            name: string;
+            pause_reason: string;
+            /**
+             * Format: date-time
+             * @description When the rule was paused by itself. Its messages wait.
+             */
+            paused_at: string | null;
+            /**
+             * Format: date-time
+             * @description Until then calls are signed with the secret before too.
+             */
+            previous_secret_until: string | null;
+            /** @description Shown once, when it is made. */
+            secret?: string;
+            target_url: string;
+            /** Format: int64 */
+            timeout_ms: number;
+            /** Format: date-time */
+            updated_at: string;
         };
         SessionInfo: {
             /** Format: date-time */
@@ -1620,6 +2016,24 @@ export interface components {
             template_id: number;
             user_desc?: string;
             user_version: string;
+        };
+        StatView: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            avg_ms: number;
+            /** Format: int64 */
+            delivered: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            max_ms: number;
+        };
+        StatsView: {
+            /** @description Steps in which there was a call, oldest first. */
+            items: components["schemas"]["StatView"][];
+            /** Format: int64 */
+            step_seconds: number;
         };
         StepView: {
             /** Format: int64 */
@@ -1722,6 +2136,19 @@ export interface components {
             template_type: number;
             user_desc: string;
             user_version: string;
+        };
+        TestView: {
+            /** Format: int64 */
+            duration_ms: number;
+            /** @description Empty when a delivery would have been taken. */
+            error: string;
+            /** @description The beginning of the answer. */
+            response: string;
+            /**
+             * Format: int64
+             * @description HTTP status; 0 when there was no answer.
+             */
+            status: number;
         };
         TicketBody: {
             /** Format: date-time */
@@ -2592,6 +3019,144 @@ export interface operations {
             };
         };
     };
+    "list-deliveries": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                rule_id?: string;
+                message_id?: string;
+                state?: "pending" | "delivered" | "dead";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageDeliveryView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-dead-deliveries": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Retry-dead-deliveriesRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retry-dead-deliveriesResponse"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-delivery": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "live-updates": {
         parameters: {
             query?: never;
@@ -2608,6 +3173,272 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["LiveEvent"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-forward-rules": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageRuleView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-forward-rule": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRule"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-forward-rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-forward-rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-forward-rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rotate-forward-rule-secret": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-forward-rule-stats": {
+        parameters: {
+            query?: {
+                hours?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatsView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "test-forward-rule": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestView"];
                 };
             };
             /** @description Error */
@@ -2638,7 +3469,7 @@ export interface operations {
                 since?: string;
                 /** @description Received before this time. */
                 until?: string;
-                /** @description Text in the body, secrets left out. */
+                /** @description Text in the body, secrets left out. A page holds what was found within a second: it may be short, even empty, and go on at next_cursor. */
                 q?: string;
             };
             header?: never;
@@ -2698,6 +3529,70 @@ export interface operations {
             };
         };
     };
+    "redeliver-message": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-message": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-meta": {
         parameters: {
             query?: never;
@@ -2714,6 +3609,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MetaOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-proxy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-proxy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProxyInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyBody"];
                 };
             };
             /** @description Error */
