@@ -163,7 +163,12 @@ func TestMessagesReachBusinessSystems(t *testing.T) {
 	require.Equal(t, list.Items[0].ID, b.taken()[1].id)
 	require.Contains(t, string(b.taken()[1].body), "while away")
 
-	// By hand.
+	// By hand, once it is written down that it arrived.
+	eventually(t, "recorded after", func() (bool, string) {
+		var delivered page[deliveryAnswer]
+		o.call(http.MethodGet, "/deliveries?rule_id="+rule.ID+"&state=delivered", nil, &delivered)
+		return len(delivered.Items) == 2, fmt.Sprintf("%+v", delivered.Items)
+	})
 	o.call(http.MethodPost, "/messages/"+list.Items[0].MessageID+"/redeliver", nil, nil)
 	eventually(t, "again", func() (bool, string) { return len(b.taken()) == 3, strconv.Itoa(len(b.taken())) })
 
