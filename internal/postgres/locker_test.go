@@ -100,7 +100,7 @@ func TestLostConnectionEndsTheWork(t *testing.T) {
 	pool := postgrestest.New(t)
 	mine := errors.New("mine")
 	err := postgres.NewLocker(pool).Do(t.Context(), "k", func(ctx context.Context) error {
-		_, err := pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+		_, err := pool.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
 		require.NoError(t, err)
 		select {
 		case <-ctx.Done():
