@@ -12,7 +12,7 @@ VULN := $(TOOLS)/govulncheck-$(VULN_VERSION)/govulncheck
 FUZZTIME ?= 60s
 UI_SOURCES := $(shell find webui/src webui/public webui/index.html webui/vite.config.ts webui/tsconfig.json webui/package-lock.json -type f 2>/dev/null)
 
-.PHONY: help run build test test-go test-ui e2e lint vuln fuzz bench openapi fmt clean
+.PHONY: help run build test test-go test-ui test-example e2e lint vuln fuzz bench scale openapi fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ webui/node_modules/.package-lock.json: webui/package.json webui/package-lock.jso
 webui/dist/index.html: webui/node_modules/.package-lock.json $(UI_SOURCES)
 	cd webui && npm run build
 
-test: lint test-ui test-go e2e ## run every check: lint, UI, Go with a real PostgreSQL, browser
+test: lint test-ui test-example test-go e2e ## run every check: lint, UI, Go with a real PostgreSQL, browser
 
 test-go: ## Go tests, with a private PostgreSQL
 	@.ci/need postgres
@@ -39,6 +39,9 @@ test-go: ## Go tests, with a private PostgreSQL
 
 test-ui: webui/node_modules/.package-lock.json ## type check, lint and unit tests of the admin UI
 	cd webui && npm run types:check && npm run typecheck && npm run lint && npm test
+
+test-example: ## unit tests of the sample mini program
+	cd examples/miniprogram && node --test
 
 e2e: build ## play operator, merchant and reviewer in a browser against the built program
 	@.ci/need postgres chromium
@@ -65,6 +68,11 @@ fuzz: ## fuzz whatever reads strangers' bytes, FUZZTIME=60s each
 bench: build ## measure start, size and memory (docs/benchmarks.md)
 	@.ci/need postgres
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/wxsteward
+
+scale: ## 10,000 merchants synchronized with bad luck, 100,000 rows imported, the directory at 100,000 merchants
+	@.ci/need postgres
+	SYNC_MERCHANTS=10000 IMPORT_ROWS=100000 go test -v -count 1 -timeout 30m -run '^(TestSyncOfManyMerchantsWithBadLuck|TestImportOfManyRows|TestOneSyncAfterARestore)$$' ./authorize
+	BENCH_MERCHANTS=100000 go test -run '^$$' -bench '^BenchmarkDirectory$$' -benchtime 1x -timeout 30m ./authorize
 
 openapi: ## write the API description and the UI's types from it
 	go run ./cmd/wxsteward openapi > webui/openapi.json

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/time/rate"
 
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/live"
@@ -32,6 +33,7 @@ const (
 	refreshUnknown = 40030
 	refreshExpired = 42002
 	passwordChange = 42007
+	minuteQuota    = 45011
 )
 
 // Config is what the package needs to know. PublicURL is required.
@@ -42,6 +44,8 @@ type Config struct {
 	MPBaseURL, OpenBaseURL string
 	// RetryBase is the first pause after a transient failure of a WeChat call; 0 means 5 s.
 	RetryBase time.Duration
+	// SyncRate is how many merchants a synchronization asks WeChat about in a second; 0 means 20.
+	SyncRate float64
 	// CallbackWait is how long a redirected browser waits for the exchange; 0 means 10 s.
 	CallbackWait time.Duration
 	Now          func() time.Time // nil: time.Now
@@ -54,6 +58,7 @@ type platform interface {
 	API() *wechat.Component
 	ReturnURLAllowed(ctx context.Context, rawURL string) error
 	Profile(ctx context.Context) (component.Profile, error)
+	Logo(ctx context.Context) (component.Logo, bool, error)
 }
 
 // locker is the part of postgres.Locker that is needed here.
@@ -85,8 +90,14 @@ type Service struct {
 	locker    locker
 	hub       *live.Hub
 
-	withdrawn []func(ctx context.Context, tx pgx.Tx, appid string) error
+	totals   totals
+	holds    holds
+	syncPace *rate.Limiter
 
+	withdrawn  []func(ctx context.Context, tx pgx.Tx, appid string) error
+	authorized []func(ctx context.Context, tx pgx.Tx, appid string) error
+
+	visits    *limiter // of any public page, by address
 	opens     *limiter // of launch pages, by address
 	linkOpens *limiter // of launch pages, by link
 	callbacks *limiter // of unproven authorization codes, by address
@@ -104,6 +115,9 @@ func New(cfg Config, deps Deps) *Service {
 	if cfg.RetryBase <= 0 {
 		cfg.RetryBase = 5 * time.Second
 	}
+	if cfg.SyncRate <= 0 {
+		cfg.SyncRate = 20
+	}
 	if cfg.CallbackWait <= 0 {
 		cfg.CallbackWait = 10 * time.Second
 	}
@@ -117,6 +131,8 @@ func New(cfg Config, deps Deps) *Service {
 		Config: cfg,
 		db:     deps.DB, keys: deps.Keys, tokens: deps.Tokens, client: deps.WeChat, component: deps.Component,
 		queue: deps.Queue, locker: deps.Locker, hub: deps.Hub,
+		visits:    newLimiter(1200, 50*time.Millisecond, cfg.Now),
+		syncPace:  rate.NewLimiter(rate.Limit(cfg.SyncRate), 1),
 		opens:     newLimiter(600, 200*time.Millisecond, cfg.Now),
 		linkOpens: newLimiter(120, 5*time.Second, cfg.Now),
 		callbacks: newLimiter(300, 2*time.Second, cfg.Now),

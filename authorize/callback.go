@@ -40,6 +40,11 @@ func (s *Service) finished(ctx context.Context, linkID, rawCode string, expiresI
 	}
 	out := outcome{Link: l}
 	if !plausibleCode(rawCode) {
+		if rawCode == "" {
+			if err := s.noteCancelled(ctx, l); err != nil {
+				return out, err
+			}
+		}
 		return out, fault.New(fault.Validation, "The address has no usable auth_code.")
 	}
 	code := sealed.New(rawCode)
@@ -52,8 +57,8 @@ func (s *Service) finished(ctx context.Context, linkID, rawCode string, expiresI
 			return out, fault.New(fault.Gone, "The authorization link is %s.", l.Status)
 		}
 		who := visitor(ip)
-		if !s.callbacks.take(who) {
-			return out, &fault.Error{Kind: fault.TooMany, Format: "Too many authorization codes from your address. Try again in half a minute.", RetryAfter: 30 * time.Second}
+		if ok, wait := s.callbacks.takeOrWait(who); !ok {
+			return out, tooMany(wait)
 		}
 		defer func() {
 			if out.Trouble.none() && !out.Waiting && out.AppID != "" {
@@ -91,6 +96,28 @@ func (s *Service) finished(ctx context.Context, linkID, rawCode string, expiresI
 		out.Trouble = trouble{}
 	}
 	return out, nil
+}
+
+// noteCancelled notes at a link that its merchant came back from WeChat without an authorization. Anybody who knows the link
+// can bring that about, so it changes no status, and what is known about it counts more.
+func (s *Service) noteCancelled(ctx context.Context, l Link) error {
+	if l.OpenedAt == nil || !l.openable() || l.Status == linkAuthorized || !l.trouble.none() {
+		return nil
+	}
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		locked, err := lockLink(ctx, tx, l.ID)
+		if err != nil || locked.stored != l.stored || !locked.trouble.none() {
+			return err
+		}
+		if err := noteLinkTrouble(ctx, tx, l.ID, trouble{Word: troubleCancelled}); err != nil {
+			return err
+		}
+		return publishLink(ctx, tx, l.ID, "", l.Status)
+	})
+	if err != nil {
+		return fmt.Errorf("note that link %s was cancelled: %w", l.ID, err)
+	}
+	return nil
 }
 
 // takesCodes reports whether a redirect may still bring a new code: the consent may have begun before the link ran out.

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -47,10 +45,14 @@ type Authorizer struct {
 	Categories  json.RawMessage // [{"first","second"}]
 	Network     json.RawMessage // lists of domains by kind
 	BasicConfig json.RawMessage
-	Ext         json.RawMessage // this merchant's own data for ext_json, an object
+	// BusinessInfo has flags 0 or 1; Special the ids of the kinds of account it is besides (channels, store, talent, supplier);
+	// ScopeConfirms lists permission sets that want a confirmation of the platform.
+	BusinessInfo, Special, ScopeConfirms json.RawMessage
+
+	Ext json.RawMessage // this merchant's own data for ext_json, an object
 
 	AuthorizedAt, UnauthorizedAt *time.Time
-	InfoAt                       *time.Time // when the details were last read
+	InfoAt, InfoTriedAt          *time.Time // when the details were last read, and last asked for
 	// ReauthorizeSince is set while WeChat takes no token of this merchant, though it has not told of a withdrawal: it has
 	// to authorize again.
 	ReauthorizeSince     *time.Time
@@ -92,16 +94,17 @@ type Position struct {
 // Filter selects merchants; empty fields select all.
 type Filter struct {
 	Status, Kind string
-	Query        string // part of nick name, appid, original id or principal, in any case
+	Query        string // part of nick name, appid, original id or principal; the case of letters does not matter
 	BizID, Label string
 	FuncScope    int // permission set granted
 	After        Position
 	Limit        int
 }
 
-// List lists merchants, newest first, and how many there are in all. next is nil at the end.
+// List lists merchants, newest first, and how many there are in all. next is nil at the end. It never asks WeChat.
 func (s *Service) List(ctx context.Context, f Filter) (list []Authorizer, next *Position, total int64, err error) {
-	list, total, err = listAuthorizers(ctx, s.db, f)
+	f.Query = strings.TrimSpace(f.Query)
+	list, total, err = s.page(ctx, f)
 	if err != nil {
 		return nil, nil, 0, fmt.Errorf("list merchants: %w", err)
 	}
@@ -111,6 +114,47 @@ func (s *Service) List(ctx context.Context, f Filter) (list []Authorizer, next *
 		next = &Position{last.CreatedAt, last.AppID}
 	}
 	return list, next, total, nil
+}
+
+// page is a page with one merchant more, if there are more, and the total.
+func (s *Service) page(ctx context.Context, f Filter) ([]Authorizer, int64, error) {
+	now, err := readTally(ctx, s.db, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	if _, _, ok := f.counted(); ok {
+		if now.total == 0 {
+			return nil, 0, nil
+		}
+		list, err := listAuthorizers(ctx, s.db, f, now.total)
+		return list, now.total, err
+	}
+	last, known := s.totals.get(f, now.changes)
+	if !known {
+		last = found{}
+		if last.total, err = countAuthorizers(ctx, s.db, f); err != nil {
+			return nil, 0, err
+		}
+	}
+	var list []Authorizer
+	first := f.After == Position{}
+	switch {
+	case last.total == 0:
+	case first && known && last.first != nil:
+		list, err = findAuthorizers(ctx, s.db, last.first)
+	default:
+		list, err = listAuthorizers(ctx, s.db, f, last.total)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if first && !known {
+		for _, a := range list {
+			last.first = append(last.first, a.AppID)
+		}
+		s.totals.put(f, now.changes, last)
+	}
+	return list, last.total, nil
 }
 
 // Change is what an operator writes about a merchant; nil means left as it is, empty means none.
@@ -176,10 +220,11 @@ func (c *Change) check() error {
 	if c.Labels != nil {
 		labels := slices.Clone(*c.Labels)
 		for i, label := range labels {
-			labels[i] = strings.TrimSpace(label)
-			if labels[i] == "" || !utf8.ValidString(label) || utf8.RuneCountInString(labels[i]) > maxLabel || strings.ContainsFunc(label, unicode.IsControl) {
+			trimmed, ok := plausibleLabel(label)
+			if !ok {
 				return fault.Invalid(fmt.Sprintf("body.labels[%d]", i), "A label has 1 to %d characters.", nil, maxLabel)
 			}
+			labels[i] = trimmed
 		}
 		labels = unique(labels)
 		if len(labels) > maxLabels {
@@ -187,15 +232,15 @@ func (c *Change) check() error {
 		}
 		c.Labels = &labels
 	}
-	if c.Ext != nil {
-		var object map[string]any
-		wrong := json.Unmarshal(c.Ext, &object) != nil || object == nil || len(c.Ext) > maxExtBytes ||
-			bytes.Contains(c.Ext, []byte(`\u0000`)) // PostgreSQL keeps no NUL
-		if wrong {
-			return fault.Invalid("body.ext", `ext is a JSON object of at most 64 KiB, e.g. {"shop":"1"}.`, nil)
-		}
+	if c.Ext != nil && !plausibleExt(c.Ext) {
+		return fault.Invalid("body.ext", `ext is a JSON object of at most 64 KiB, e.g. {"shop":"1"}.`, nil)
 	}
 	return nil
+}
+
+func plausibleExt(ext json.RawMessage) bool {
+	var object map[string]any
+	return len(ext) <= maxExtBytes && json.Unmarshal(ext, &object) == nil && object != nil && !bytes.Contains(ext, []byte(`\u0000`)) // PostgreSQL keeps no NUL
 }
 
 func unique(list []string) []string {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -86,17 +87,36 @@ func (b *safeBuffer) String() string {
 // idle says that no jobs are to be worked: the test calls what they would.
 type idle bool
 
-func newEnv(t *testing.T, options ...any) *env {
-	t.Helper()
-	e := &env{t: t, pool: postgrestest.New(t), log: &safeBuffer{}, ahead: &atomic.Int64{}}
+// wechatAhead is how far WeChat's clock is ahead of ours.
+type wechatAhead time.Duration
+
+// trusted are the proxies in front of us.
+type trusted []netip.Prefix
+
+// throughQueue stands between the part under test and its queue.
+type throughQueue func(queue) queue
+
+func newEnv(tb testing.TB, options ...any) *env {
+	tb.Helper()
+	e := &env{t: tb, pool: postgrestest.New(tb), log: &safeBuffer{}, ahead: &atomic.Int64{}}
 	now := func() time.Time { return time.Now().Add(time.Duration(e.ahead.Load())) }
 	logger := slog.New(slog.NewTextHandler(e.log, nil))
-	e.wechat = wechattest.New(t, func(c *wechatfake.Config) { c.Now = now })
+	var apart time.Duration
+	var proxies trusted
+	for _, option := range options {
+		switch o := option.(type) {
+		case wechatAhead:
+			apart = time.Duration(o)
+		case trusted:
+			proxies = o
+		}
+	}
+	e.wechat = wechattest.New(tb, func(c *wechatfake.Config) { c.Now = func() time.Time { return now().Add(apart) } })
 
 	keys, err := sealed.NewKeyring(sealed.GenerateKey())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	e.runner, err = jobs.New(e.pool, jobs.Config{Logger: logger, SoftStop: time.Second})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	client := wechat.New(wechat.Config{AppID: wechattest.ComponentAppID, BaseURL: e.wechat.URL, Rate: 100000, Concurrency: 64})
 	store := tokenstore.New(e.pool, keys, now, logger)
 	hub := live.NewHub(func(ctx context.Context) (*pgx.Conn, error) {
@@ -106,8 +126,8 @@ func newEnv(t *testing.T, options ...any) *env {
 	listener := httptest.NewUnstartedServer(nil)
 	e.url = "http://" + listener.Listener.Addr().String()
 	public, err := url.Parse(e.url)
-	require.NoError(t, err)
-	srv := httpserver.New(httpserver.Config{PublicURL: public, Logger: logger})
+	require.NoError(tb, err)
+	srv := httpserver.New(httpserver.Config{PublicURL: public, TrustedProxies: proxies, Logger: logger})
 	listener.Config.Handler = srv.Echo()
 
 	e.component = component.New(component.Config{
@@ -116,8 +136,11 @@ func newEnv(t *testing.T, options ...any) *env {
 	}, component.Deps{DB: e.pool, Keys: keys, Settings: settings.New(e.pool, keys), Tokens: store, WeChat: client, Queue: e.runner})
 	cfg := Config{PublicURL: public, MPBaseURL: e.wechat.URL, OpenBaseURL: e.wechat.URL, RetryBase: 50 * time.Millisecond, Now: now, Logger: logger}
 	work := true
+	var jobQueue queue = e.runner
 	for _, option := range options {
 		switch o := option.(type) {
+		case throughQueue:
+			jobQueue = o(jobQueue)
 		case func(*Config):
 			o(&cfg)
 		case idle:
@@ -125,44 +148,45 @@ func newEnv(t *testing.T, options ...any) *env {
 		}
 	}
 	e.Service = New(cfg, Deps{
-		DB: e.pool, Keys: keys, Tokens: store, WeChat: client, Component: e.component, Queue: e.runner,
+		DB: e.pool, Keys: keys, Tokens: store, WeChat: client, Component: e.component, Queue: jobQueue,
 		Locker: postgres.NewLocker(e.pool), Hub: hub,
 	})
 	e.component.Handle(e.Service)
-	require.NoError(t, e.component.RegisterJobs(e.runner))
-	require.NoError(t, e.RegisterJobs(e.runner))
+	require.NoError(tb, e.component.RegisterJobs(e.runner))
+	require.NoError(tb, e.RegisterJobs(e.runner))
 	auth := adminauth.New(adminauth.Config{DB: e.pool, Keys: keys, Now: now, Logger: logger, PublicOrigin: e.url})
 	auth.Install(srv)
 	e.component.RegisterRoutes(srv.Echo())
 	e.RegisterRoutes(srv.Echo())
+	e.component.RegisterAPI(srv.API())
 	e.RegisterAPI(srv.API())
 	listener.Start()
-	t.Cleanup(listener.Close)
+	tb.Cleanup(listener.Close)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	hubEnded := make(chan struct{})
 	events, unsubscribe := hub.Subscribe()
 	go func() { defer close(hubEnded); _ = hub.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-hubEnded })
+	tb.Cleanup(func() { cancel(); <-hubEnded })
 	<-events // the hub listens
 	unsubscribe()
 
-	require.NoError(t, e.runner.Start(t.Context()))
+	require.NoError(tb, e.runner.Start(tb.Context()))
 	e.browser = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	e.wechat.Fake.SetPushURLs(e.url+"/wxcallback/component", e.url+"/wxcallback/biz/$APPID$")
 	e.wechat.Fake.SetLaunchHost(public.Host)
 	e.wechat.Fake.PushTicket()
 	e.until("the ticket is there", func() bool {
-		status, err := e.component.TicketStatus(t.Context())
+		status, err := e.component.TicketStatus(tb.Context())
 		return err == nil && status.Present
 	})
 	if !work {
 		e.stop()
 	} else {
-		t.Cleanup(e.stop)
+		tb.Cleanup(e.stop)
 	}
-	_, _, err = auth.EnsureFirstAdmin(t.Context(), "admin", password)
-	require.NoError(t, err)
+	_, _, err = auth.EnsureFirstAdmin(tb.Context(), "admin", password)
+	require.NoError(tb, err)
 	return e
 }
 
@@ -242,13 +266,13 @@ func (e *env) do(method, target, agent string, headers ...string) page {
 	if strings.HasPrefix(target, "/") {
 		target = e.url + target
 	}
-	req, err := http.NewRequestWithContext(context.Background(), method, target, nil)
+	req, err := http.NewRequestWithContext(context.Background(), method, target, nil) //nolint:gosec // our own pages, and the fake's
 	require.NoError(e.t, err)
 	req.Header.Set("User-Agent", agent)
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := e.browser.Do(req)
+	resp, err := e.browser.Do(req) //nolint:gosec // likewise
 	require.NoError(e.t, err)
 	defer resp.Body.Close() //nolint:errcheck // a test
 	content, err := io.ReadAll(resp.Body)

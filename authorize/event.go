@@ -37,6 +37,10 @@ func (s *Service) HandleMessage(ctx context.Context, m component.Message) error 
 	if appid == "" || component.IsTestAccount(appid) {
 		return nil
 	}
+	if !plausibleAppID(appid) {
+		s.Logger.WarnContext(ctx, "event about an account with a strange id ignored", "info_type", m.InfoType)
+		return nil
+	}
 	switch m.InfoType {
 	case "authorized", "updateauthorized":
 		return s.heardAuthorized(ctx, m, appid)
@@ -53,28 +57,24 @@ func (s *Service) heardAuthorized(ctx context.Context, m component.Message, appi
 		s.Logger.WarnContext(ctx, "authorization event without a usable code", "appid", appid, "info_type", m.InfoType)
 		return nil
 	}
+	// An event that is older than a withdrawal on record is not put aside here: the two times may be of different clocks.
+	// Its code tells, when WeChat is asked.
 	at := eventTime(m)
-	old, err := readStanding(ctx, s.db, appid)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("read merchant %s: %w", appid, err)
-	}
-	if old.Status == statusUnauthorized && old.UnauthorizedAt != nil && at.Before(*old.UnauthorizedAt) {
-		s.Logger.InfoContext(ctx, "authorization event is older than the withdrawal, ignored", "appid", appid)
-		return nil
-	}
+	var err error
 	linkID := ""
 	if preAuth := f.Text("PreAuthCode"); preAuth != "" {
 		if linkID, err = linkOfPreAuthCode(ctx, s.db, sealed.New(preAuth).Fingerprint()); err != nil {
 			return fmt.Errorf("find link of authorization event: %w", err)
 		}
 	}
-	expires := s.Now().Add(codeLife)
+	life := codeLife
 	if n, ok := f.Int("AuthorizationCodeExpiredTime"); ok && n > 0 && n < 1<<37 {
-		expires = time.Unix(n, 0)
-		if n < 1e6 { // told as a duration
-			expires = at.Add(time.Duration(n) * time.Second)
+		life = time.Duration(n) * time.Second // told as a duration
+		if n >= 1e6 {                         // or as a time of WeChat's clock
+			life = time.Unix(n, 0).Sub(at)
 		}
 	}
+	expires := s.Now().Add(min(max(life, 0), 24*time.Hour))
 	_, err = s.receive(ctx, arrival{code: sealed.New(code), linkID: linkID, expiresAt: expires, event: true, appid: appid, eventAt: at})
 	if err != nil {
 		return fmt.Errorf("keep authorization of %s: %w", appid, err)
@@ -90,6 +90,9 @@ func eventTime(m component.Message) time.Time {
 	return m.CreatedAt
 }
 
+// clocksApart is how far WeChat's clock and ours may differ. Two times that are closer than that do not tell which was first.
+const clocksApart = 90 * time.Minute
+
 // heardUnauthorized marks a merchant that has withdrawn its authorization. Its history, biz ids and labels stay. An event
 // that may be older than the authorization on record is not believed before WeChat confirms it.
 func (s *Service) heardUnauthorized(ctx context.Context, m component.Message, appid string) error {
@@ -101,7 +104,7 @@ func (s *Service) heardUnauthorized(ctx context.Context, m component.Message, ap
 	if err != nil {
 		return fmt.Errorf("read merchant %s: %w", appid, err)
 	}
-	if old.AuthorizedAt != nil && !at.After(old.AuthorizedAt.Truncate(time.Second)) {
+	if old.AuthorizedAt != nil && !at.After(old.AuthorizedAt.Add(clocksApart)) {
 		_, err := s.readBack(ctx, appid)
 		if err == nil {
 			s.Logger.InfoContext(ctx, "withdrawal is older than the authorization, ignored", "appid", appid)

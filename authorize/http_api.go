@@ -16,6 +16,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/adminauth"
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/httpserver"
+	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
 type body[T any] struct{ Body T }
@@ -47,15 +48,17 @@ func (o *object) UnmarshalJSON(text []byte) error {
 type linkBody struct {
 	ID              string     `json:"id"`
 	URL             string     `json:"url" doc:"The page for the merchant."`
-	QRURL           string     `json:"qr_url" doc:"A QR code of the page."`
+	QRURL           string     `json:"qr_url" doc:"A QR code of the page; ?size= is its width in pixels. The same with .svg is for print."`
+	PosterURL       string     `json:"poster_url" doc:"A page with the QR code and what to do, to print or to show at a desk; ?lang=zh or en."`
 	BizID           string     `json:"biz_id"`
-	Kind            string     `json:"kind" enum:"miniprogram,official,any"`
+	Kind            string     `json:"kind" enum:"miniprogram,official,any,4,5,6,8" doc:"Digits are WeChat's auth_type: 4 小程序推客账号, 5 视频号, 6 all of these, 8 带货助手."`
 	AppID           string     `json:"appid" doc:"Only this account may authorize; empty: any."`
 	FuncScopes      []int      `json:"func_scopes" doc:"Permission sets asked for; empty: all."`
 	ReturnURL       string     `json:"return_url"`
 	SingleUse       bool       `json:"single_use"`
 	Status          string     `json:"status" enum:"pending,opened,authorized,failed,expired,revoked"`
 	AuthorizerAppID string     `json:"authorizer_appid" doc:"The account that authorized last."`
+	OtherBizIDs     []string   `json:"other_biz_ids" doc:"Ids that this account is bound to besides biz_id; they stay."`
 	Error           string     `json:"error" doc:"Why the last attempt failed and what to do."`
 	CreatedBy       string     `json:"created_by"`
 	CreatedAt       time.Time  `json:"created_at"`
@@ -66,9 +69,9 @@ type linkBody struct {
 
 func (s *Service) linkBody(ctx context.Context, l Link) linkBody {
 	return linkBody{
-		ID: l.ID, URL: s.linkURL(l.ID), QRURL: s.qrURL(l.ID), BizID: l.BizID, Kind: l.Kind, AppID: l.AppID, FuncScopes: l.FuncScopes,
+		ID: l.ID, URL: s.linkURL(l.ID), QRURL: s.qrURL(l.ID), PosterURL: s.posterURL(l.ID), BizID: l.BizID, Kind: l.Kind, AppID: l.AppID, FuncScopes: l.FuncScopes,
 		ReturnURL: l.ReturnURL, SingleUse: l.SingleUse, Status: l.Status, AuthorizerAppID: l.AuthorizerAppID,
-		Error: l.Error(fault.LangFrom(ctx)), CreatedBy: l.CreatedBy, CreatedAt: l.CreatedAt.UTC(), ExpiresAt: l.ExpiresAt.UTC(),
+		OtherBizIDs: append([]string{}, l.OtherBizIDs...), Error: l.Error(fault.LangFrom(ctx)), CreatedBy: l.CreatedBy, CreatedAt: l.CreatedAt.UTC(), ExpiresAt: l.ExpiresAt.UTC(),
 		OpenedAt: utc(l.OpenedAt), AuthorizedAt: utc(l.AuthorizedAt),
 	}
 }
@@ -83,7 +86,7 @@ func utc(t *time.Time) *time.Time {
 type newLinkInput struct {
 	Body struct {
 		BizID      string `json:"biz_id" doc:"Your own id of the merchant, at most 128 characters."`
-		Kind       string `json:"kind" enum:"miniprogram,official,any"`
+		Kind       string `json:"kind" enum:"miniprogram,official,any,4,5,6,8" doc:"any: a mini program or an official account. Digits are WeChat's auth_type: 4 小程序推客账号, 5 视频号, 6 all of these, 8 带货助手."`
 		AppID      string `json:"appid,omitempty" doc:"Only this account may authorize."`
 		FuncScopes []int  `json:"func_scopes,omitempty" doc:"Permission sets (权限集) to ask for; left out: all of the platform."`
 		ReturnURL  string `json:"return_url,omitempty" doc:"Where the merchant goes afterwards; must be on the allowlist."`
@@ -131,14 +134,19 @@ type AuthorizerItem struct {
 type authorizerBody struct {
 	AuthorizerItem
 
-	Alias       string      `json:"alias"`
-	Signature   string      `json:"signature"`
-	Categories  []category  `json:"categories"`
-	Network     network     `json:"network" doc:"The account's domains by kind."`
-	BasicConfig object      `json:"basic_config"`
-	Token       tokenStatus `json:"token"`
-	Ext         object      `json:"ext" doc:"This merchant's own data for ext_json."`
-	CreatedAt   time.Time   `json:"created_at"`
+	Alias       string     `json:"alias"`
+	Signature   string     `json:"signature"`
+	Categories  []category `json:"categories"`
+	Network     network    `json:"network" doc:"The account's domains by kind."`
+	BasicConfig object     `json:"basic_config"`
+
+	BusinessInfo  object         `json:"business_info" doc:"open_pay, open_shake, …: 0 or 1."`
+	Special       object         `json:"special" doc:"What the account is besides: channels 视频号, store 微信小店, talent 带货助手, supplier 供货商, each with WeChat's id."`
+	ScopeConfirms []scopeConfirm `json:"scope_confirms" doc:"Permission sets that the platform has to confirm; flags are 0 or 1."`
+
+	Token     tokenStatus `json:"token"`
+	Ext       object      `json:"ext" doc:"This merchant's own data for ext_json."`
+	CreatedAt time.Time   `json:"created_at"`
 }
 
 type tokenStatus struct {
@@ -158,9 +166,11 @@ func item(ctx context.Context, a Authorizer) AuthorizerItem {
 func (s *Service) authorizerBody(ctx context.Context, a Authorizer) (*body[authorizerBody], error) {
 	b := authorizerBody{
 		AuthorizerItem: item(ctx, a), Alias: a.Alias, Signature: a.Signature,
-		BasicConfig: object(a.BasicConfig), Ext: object(a.Ext), CreatedAt: a.CreatedAt.UTC(),
+		BasicConfig: object(a.BasicConfig), BusinessInfo: object(a.BusinessInfo), Special: object(a.Special),
+		Ext: object(a.Ext), CreatedAt: a.CreatedAt.UTC(),
 	}
-	if err := errors.Join(json.Unmarshal(a.Categories, &b.Categories), json.Unmarshal(a.Network, &b.Network)); err != nil {
+	err := errors.Join(json.Unmarshal(a.Categories, &b.Categories), json.Unmarshal(a.Network, &b.Network), json.Unmarshal(a.ScopeConfirms, &b.ScopeConfirms))
+	if err != nil {
 		return nil, fmt.Errorf("stored details of merchant %s: %w", a.AppID, err)
 	}
 	t, ok, err := s.tokens.Peek(ctx, tokenKey(a.AppID))
@@ -173,15 +183,25 @@ func (s *Service) authorizerBody(ctx context.Context, a Authorizer) (*body[autho
 	return answer(b), nil
 }
 
-type authorizersInput struct {
-	httpserver.ListInput
-
+// FilterInput are the filters of the directory, for lists and exports. It is exported because Huma reads no other embedded type.
+type FilterInput struct {
 	Status    string `query:"status" enum:"authorized,unauthorized"`
 	Kind      string `query:"kind" enum:"miniprogram,official,other"`
 	Q         string `query:"q" maxLength:"200" doc:"Part of nick name, appid, original id or principal."`
 	BizID     string `query:"biz_id" maxLength:"512"`
 	Label     string `query:"label" maxLength:"256"`
 	FuncScope int    `query:"func_scope" minimum:"0" maximum:"1073741824" doc:"Permission set granted."`
+}
+
+// filter is what was asked for; false if nothing stored can fit.
+func (in FilterInput) filter() (Filter, bool) {
+	f := Filter{Status: in.Status, Kind: in.Kind, Query: in.Q, BizID: in.BizID, Label: in.Label, FuncScope: in.FuncScope}
+	return f, storable(in.Q + in.BizID + in.Label)
+}
+
+type authorizersInput struct {
+	httpserver.ListInput
+	FilterInput
 }
 
 type authorizerInput struct {
@@ -197,11 +217,6 @@ type changeInput struct {
 	}
 }
 
-type accessTokenBody struct {
-	AccessToken string    `json:"access_token"`
-	ExpiresAt   time.Time `json:"expires_at"`
-}
-
 // RegisterAPI adds links and merchants to the admin API.
 func (s *Service) RegisterAPI(api huma.API) {
 	const links, merchants = "authorization-links", "authorizers"
@@ -213,10 +228,8 @@ func (s *Service) RegisterAPI(api huma.API) {
 	huma.Register(api, adminauth.Op(http.MethodDelete, "/authorization-links/{id}", "revoke-authorization-link", "Revoke a link", adminauth.Operator, links), s.deleteLink)
 
 	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers", "list-authorizers", "Merchants, newest first", adminauth.Viewer, merchants), s.getAuthorizers)
-	start := adminauth.Op(http.MethodPost, "/authorizers/sync", "start-authorizer-sync", "Compare all merchants with WeChat's list", adminauth.Operator, merchants)
-	start.DefaultStatus = http.StatusAccepted
-	huma.Register(api, start, s.postSync)
-	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/sync/{id}", "get-authorizer-sync", "How a synchronization is", adminauth.Viewer, merchants), s.getSync)
+	s.registerDirectory(api)
+	s.registerSync(api)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/{appid}", "get-authorizer", "One merchant", adminauth.Viewer, merchants), s.getAuthorizer)
 	huma.Register(api, adminauth.Op(http.MethodPatch, "/authorizers/{appid}", "change-authorizer", "Set biz ids, labels and ext", adminauth.Operator, merchants), s.patchAuthorizer)
 	huma.Register(api, adminauth.Op(http.MethodPost, "/authorizers/{appid}/refresh", "refresh-authorizer", "Read a merchant's details from WeChat", adminauth.Operator, merchants), s.postRefresh)
@@ -279,13 +292,12 @@ func (s *Service) deleteLink(ctx context.Context, in *linkInput) (*struct{}, err
 }
 
 func (s *Service) getAuthorizers(ctx context.Context, in *authorizersInput) (*body[httpserver.Page[AuthorizerItem]], error) {
-	f := Filter{
-		Status: in.Status, Kind: in.Kind, Query: in.Q, BizID: in.BizID, Label: in.Label, FuncScope: in.FuncScope, Limit: in.Limit,
-	}
+	f, ok := in.filter()
+	f.Limit = in.Limit
 	if err := httpserver.DecodeCursor(in.Cursor, &f.After); err != nil {
 		return nil, err
 	}
-	if !storable(f.Query + f.BizID + f.Label + f.After.AppID) {
+	if !ok || !storable(f.After.AppID) {
 		return answer(httpserver.Page[AuthorizerItem]{Total: new(int64(0))}), nil
 	}
 	list, next, total, err := s.List(ctx, f)
@@ -313,6 +325,7 @@ func (s *Service) getAuthorizer(ctx context.Context, in *authorizerInput) (*body
 	if err != nil {
 		return nil, err
 	}
+	s.freshen(ctx, a)
 	return s.authorizerBody(ctx, a)
 }
 
@@ -332,49 +345,10 @@ func (s *Service) postRefresh(ctx context.Context, in *authorizerInput) (*body[a
 		return nil, noSuchAuthorizer()
 	}
 	if err := s.Refresh(ctx, in.AppID); err != nil {
+		if wechat.IsCode(err, notAuthorized) {
+			s.doubt(ctx, in.AppID, err)
+		}
 		return nil, err
 	}
 	return s.getAuthorizer(ctx, in)
-}
-
-func (s *Service) getAccessToken(ctx context.Context, in *authorizerInput) (*body[accessTokenBody], error) {
-	if !storable(in.AppID) {
-		return nil, noSuchAuthorizer()
-	}
-	t, err := s.Token(ctx, in.AppID)
-	if err != nil {
-		return nil, err
-	}
-	return answer(accessTokenBody{t.Access.Reveal(), t.ExpiresAt.UTC()}), nil
-}
-
-type syncStarted struct {
-	ID string `json:"id"`
-}
-
-type syncBody struct {
-	ID         string     `json:"id"`
-	State      string     `json:"state" enum:"running,completed,failed"`
-	Done       int        `json:"done"`
-	Total      int        `json:"total"`
-	Failed     int        `json:"failed"`
-	Errors     []string   `json:"errors" doc:"At most 50."`
-	StartedAt  time.Time  `json:"started_at"`
-	FinishedAt *time.Time `json:"finished_at"`
-}
-
-func (s *Service) postSync(ctx context.Context, _ *struct{}) (*body[syncStarted], error) {
-	run, err := s.StartSync(ctx, adminauth.UserFrom(ctx).Username)
-	if err != nil {
-		return nil, err
-	}
-	return answer(syncStarted{run.ID}), nil
-}
-
-func (s *Service) getSync(ctx context.Context, in *linkInput) (*body[syncBody], error) {
-	run, err := s.SyncStatus(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return answer(syncBody{run.ID, run.State, run.Done, run.Total, run.Failed, run.Errors(fault.LangFrom(ctx)), run.StartedAt.UTC(), utc(run.FinishedAt)}), nil
 }

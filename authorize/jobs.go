@@ -24,9 +24,12 @@ const (
 	// exchangeTries bounds faults of the database and deaths of processes; pauses for WeChat cost no try.
 	exchangeTries = 100
 	detailsTries  = 8
+	verifyTries   = 8
 	syncTries     = 10
+	importTries   = 20
 	overdueLimit  = 200
 	keepExchanges = 30 * 24 * time.Hour
+	keepRuns      = 30 * 24 * time.Hour // synchronizations and imports
 )
 
 // ExchangeArgs has an authorization code exchanged. The fingerprint names the row; the code itself is not in the queue.
@@ -44,6 +47,14 @@ type DetailsArgs struct {
 
 // Kind names the job.
 func (DetailsArgs) Kind() string { return "authorize_details" }
+
+// VerifyArgs has WeChat asked whether a merchant has withdrawn its authorization.
+type VerifyArgs struct {
+	AppID string `json:"appid"`
+}
+
+// Kind names the job.
+func (VerifyArgs) Kind() string { return "authorize_verify" }
 
 // SyncArgs has a synchronization worked.
 type SyncArgs struct {
@@ -71,6 +82,40 @@ func (CleanArgs) Kind() string { return "authorize_clean" }
 // InsertOpts has one at a time; the schedule brings the next.
 func (CleanArgs) InsertOpts() river.InsertOpts { return *oneWaiting(1) }
 
+// FreshenArgs has the details of a merchant read again because somebody looks at them.
+type FreshenArgs struct {
+	AppID string `json:"appid"`
+}
+
+// Kind names the job.
+func (FreshenArgs) Kind() string { return "authorize_freshen" }
+
+// NightlyArgs starts the synchronization of the night.
+type NightlyArgs struct{}
+
+// Kind names the job.
+func (NightlyArgs) Kind() string { return "authorize_nightly" }
+
+// InsertOpts has one at a time.
+func (NightlyArgs) InsertOpts() river.InsertOpts { return *oneWaiting(5) }
+
+// TokensArgs refreshes the tokens of merchants in use ahead of their end.
+type TokensArgs struct{}
+
+// Kind names the job.
+func (TokensArgs) Kind() string { return "authorize_tokens" }
+
+// InsertOpts has one at a time; the schedule brings the next.
+func (TokensArgs) InsertOpts() river.InsertOpts { return *oneWaiting(1) }
+
+// ImportArgs has a CSV file worked off.
+type ImportArgs struct {
+	ID string `json:"id"`
+}
+
+// Kind names the job.
+func (ImportArgs) Kind() string { return "authorize_import" }
+
 // oneWaiting lets a job that has not ended serve all who want it.
 func oneWaiting(tries int) *river.InsertOpts {
 	return &river.InsertOpts{MaxAttempts: tries, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
@@ -86,23 +131,42 @@ func (s *Service) enqueueDetails(ctx context.Context, tx pgx.Tx, appid string) e
 	return s.queue.InsertTx(ctx, tx, DetailsArgs{appid}, &river.InsertOpts{MaxAttempts: detailsTries, Priority: 2})
 }
 
+func (s *Service) enqueueVerify(ctx context.Context, tx pgx.Tx, appid string) error {
+	return s.queue.InsertTx(ctx, tx, VerifyArgs{appid}, oneWaiting(verifyTries))
+}
+
 func (s *Service) enqueueSync(ctx context.Context, tx pgx.Tx, id string) error {
 	return s.queue.InsertTx(ctx, tx, SyncArgs{id}, oneWaiting(syncTries))
+}
+
+func (s *Service) enqueueFreshen(ctx context.Context, tx pgx.Tx, appid string) error {
+	return s.queue.InsertTx(ctx, tx, FreshenArgs{appid}, oneWaiting(1))
+}
+
+func (s *Service) enqueueImport(ctx context.Context, tx pgx.Tx, id string) error {
+	return s.queue.InsertTx(ctx, tx, ImportArgs{id}, oneWaiting(importTries))
 }
 
 // RegisterJobs adds the workers and schedules of this package to r, before it starts.
 func (s *Service) RegisterJobs(r *jobs.Runner) error {
 	jobs.Add(r, &exchangeWorker{s: s})
 	jobs.Add(r, &detailsWorker{s: s})
+	jobs.Add(r, &verifyWorker{s: s})
 	jobs.Add(r, &syncWorker{s: s})
 	jobs.Add(r, &sweepWorker{s: s})
 	jobs.Add(r, &cleanWorker{s: s})
+	jobs.Add(r, &freshenWorker{s: s})
+	jobs.Add(r, &nightlyWorker{s: s})
+	jobs.Add(r, &tokensWorker{s: s})
+	jobs.Add(r, &importWorker{s: s})
 	for _, schedule := range []struct {
 		id, spec string
 		args     river.JobArgs
 	}{
 		{"authorize_sweep", "@every 30s", SweepArgs{}},
 		{"authorize_clean", "17 4 * * *", CleanArgs{}},
+		{"authorize_nightly", "30 3 * * *", NightlyArgs{}},
+		{"authorize_tokens", "@every 1m", TokensArgs{}},
 	} {
 		if err := r.Schedule(schedule.id, schedule.spec, func() river.JobArgs { return schedule.args }); err != nil {
 			return err
@@ -145,6 +209,9 @@ func (w *detailsWorker) Work(ctx context.Context, job *river.Job[DetailsArgs]) e
 	if fe, ok := errors.AsType[*fault.Error](err); ok && (fe.Kind == fault.NotFound || fe.Kind == fault.Unauthorized) {
 		return nil // withdrawn meanwhile
 	}
+	if wechat.IsCode(err, notAuthorized) {
+		w.s.doubt(ctx, job.Args.AppID, err)
+	}
 	if err == nil || wechat.ClassOf(err) == wechat.ClassTransient {
 		return err
 	}
@@ -158,13 +225,38 @@ func (w *detailsWorker) NextRetry(job *river.Job[DetailsArgs]) time.Time {
 	return time.Now().Add(min(w.s.RetryBase<<min(max(job.Attempt-1, 0), 10), 10*time.Minute))
 }
 
+type verifyWorker struct {
+	river.WorkerDefaults[VerifyArgs]
+	s *Service
+}
+
+func (w *verifyWorker) Work(ctx context.Context, job *river.Job[VerifyArgs]) error {
+	err := w.s.verify(ctx, job.Args.AppID)
+	if err == nil || wechat.ClassOf(err) == wechat.ClassTransient {
+		return err
+	}
+	return river.JobCancel(err) // the next refused call asks again
+}
+
+// NextRetry begins with RetryBase and grows to ten minutes.
+func (w *verifyWorker) NextRetry(job *river.Job[VerifyArgs]) time.Time {
+	return time.Now().Add(min(w.s.RetryBase<<min(max(job.Attempt-1, 0), 10), 10*time.Minute))
+}
+
 type syncWorker struct {
 	river.WorkerDefaults[SyncArgs]
 	s *Service
 }
 
 func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
-	return w.s.sync(ctx, job.Args.ID, job.Attempt >= job.MaxAttempts)
+	more, err := w.s.sync(ctx, job.Args.ID, job.Attempt >= job.MaxAttempts)
+	switch {
+	case errors.Is(err, errSyncElsewhere):
+		return river.JobSnooze(5 * time.Second)
+	case err == nil && more:
+		return river.JobSnooze(time.Second)
+	}
+	return err
 }
 
 // NextRetry begins with RetryBase and grows to five minutes.
@@ -172,16 +264,76 @@ func (w *syncWorker) NextRetry(job *river.Job[SyncArgs]) time.Time {
 	return time.Now().Add(min(w.s.RetryBase<<min(max(job.Attempt-1, 0), 10), 5*time.Minute))
 }
 
-// Timeout is enough for ten thousand merchants at WeChat's usual speed.
-func (w *syncWorker) Timeout(*river.Job[SyncArgs]) time.Duration { return time.Hour }
+// Timeout is above a turn and one batch of calls that all time out.
+func (w *syncWorker) Timeout(*river.Job[SyncArgs]) time.Duration { return 30 * time.Minute }
+
+type freshenWorker struct {
+	river.WorkerDefaults[FreshenArgs]
+	s *Service
+}
+
+// Work never fails: what went wrong is noted beside the merchant, and who looks again after a while has it tried again.
+func (w *freshenWorker) Work(ctx context.Context, job *river.Job[FreshenArgs]) error {
+	if err := w.s.Refresh(ctx, job.Args.AppID); err != nil {
+		if wechat.IsCode(err, notAuthorized) {
+			w.s.doubt(ctx, job.Args.AppID, err)
+		}
+		w.s.Logger.InfoContext(ctx, "details of a merchant not read", "appid", job.Args.AppID, "error", err)
+	}
+	return nil
+}
+
+type nightlyWorker struct {
+	river.WorkerDefaults[NightlyArgs]
+	s *Service
+}
+
+func (w *nightlyWorker) Work(ctx context.Context, _ *river.Job[NightlyArgs]) error {
+	_, err := w.s.StartSync(ctx, "")
+	return err
+}
+
+type tokensWorker struct {
+	river.WorkerDefaults[TokensArgs]
+	s *Service
+}
+
+func (w *tokensWorker) Work(ctx context.Context, _ *river.Job[TokensArgs]) error {
+	return w.s.keepTokensFresh(ctx)
+}
+
+type importWorker struct {
+	river.WorkerDefaults[ImportArgs]
+	s *Service
+}
+
+func (w *importWorker) Work(ctx context.Context, job *river.Job[ImportArgs]) error {
+	err := w.s.workImport(ctx, job.Args.ID, job.Attempt >= job.MaxAttempts)
+	if errors.Is(err, errImportElsewhere) {
+		return river.JobSnooze(5 * time.Second)
+	}
+	return err
+}
+
+// NextRetry is for faults of the database only.
+func (w *importWorker) NextRetry(job *river.Job[ImportArgs]) time.Time {
+	return time.Now().Add(min(time.Second<<min(max(job.Attempt-1, 0), 10), time.Minute))
+}
+
+// Timeout is far above what the largest file takes.
+func (w *importWorker) Timeout(*river.Job[ImportArgs]) time.Duration { return 30 * time.Minute }
 
 type sweepWorker struct {
 	river.WorkerDefaults[SweepArgs]
 	s *Service
 }
 
-// Work enqueues the exchanges whose own job was lost, whatever had become of it.
+// Work enqueues what has lost its job, whatever had become of it.
 func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
+	return errors.Join(w.exchanges(ctx), w.s.keepSyncing(ctx), w.s.keepImporting(ctx), tidyTally(ctx, w.s.db))
+}
+
+func (w *sweepWorker) exchanges(ctx context.Context) error {
 	now := w.s.Now()
 	return w.s.inTx(ctx, func(tx pgx.Tx) error {
 		due, err := claimOverdue(ctx, tx, now, now.Add(lease), overdueLimit)
@@ -203,7 +355,9 @@ type cleanWorker struct {
 }
 
 func (w *cleanWorker) Work(ctx context.Context, _ *river.Job[CleanArgs]) error {
-	if err := clean(ctx, w.s.db, w.s.Now(), keepExchanges); err != nil {
+	now := w.s.Now()
+	err := errors.Join(clean(ctx, w.s.db, now, keepExchanges), cleanRuns(ctx, w.s.db, now.Add(-keepRuns)))
+	if err != nil {
 		return fmt.Errorf("clean up authorizations: %w", err)
 	}
 	return nil

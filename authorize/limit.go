@@ -13,8 +13,9 @@ type limiter struct {
 	every time.Duration // one more after this time
 	now   func() time.Time
 
-	mu      sync.Mutex
-	buckets map[string]*bucket
+	mu        sync.Mutex
+	buckets   map[string]*bucket
+	forgotten time.Time // when full buckets were last dropped
 }
 
 type bucket struct {
@@ -22,8 +23,12 @@ type bucket struct {
 	at   time.Time
 }
 
-// maxBuckets bounds the memory; beyond it all newcomers share one bucket.
-const maxBuckets = 20000
+// maxBuckets bounds the memory; beyond it all newcomers share one bucket. Then forgetEvery bounds the time spent on
+// looking for buckets to drop.
+const (
+	maxBuckets  = 20000
+	forgetEvery = time.Second
+)
 
 func newLimiter(burst int, every time.Duration, now func() time.Time) *limiter {
 	return &limiter{burst: float64(burst), every: every, now: now, buckets: map[string]*bucket{}}
@@ -31,14 +36,21 @@ func newLimiter(burst int, every time.Duration, now func() time.Time) *limiter {
 
 // take counts one for key and reports whether that was allowed.
 func (l *limiter) take(key string) bool {
+	ok, _ := l.takeOrWait(key)
+	return ok
+}
+
+// takeOrWait is take that also says after what time one more is allowed, in whole seconds.
+func (l *limiter) takeOrWait(key string) (ok bool, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.bucket(key)
 	if b.left < 1 {
-		return false
+		wait = time.Duration((1 - b.left) * float64(l.every))
+		return false, max(wait.Truncate(time.Second)+time.Second, time.Second)
 	}
 	b.left--
-	return true
+	return true, 0
 }
 
 // giveBack undoes one take.
@@ -53,7 +65,9 @@ func (l *limiter) bucket(key string) *bucket {
 	now := l.now()
 	b, ok := l.buckets[key]
 	if !ok && len(l.buckets) >= maxBuckets {
-		l.forget(now)
+		if past := now.Sub(l.forgotten); past >= forgetEvery || past < 0 {
+			l.forget(now)
+		}
 		if len(l.buckets) >= maxBuckets {
 			key = ""
 			b, ok = l.buckets[key]
@@ -73,6 +87,7 @@ func (l *limiter) bucket(key string) *bucket {
 
 // forget drops the buckets that are full again.
 func (l *limiter) forget(now time.Time) {
+	l.forgotten = now
 	for key, b := range l.buckets {
 		if b.left+float64(now.Sub(b.at))/float64(l.every) >= l.burst {
 			delete(l.buckets, key)

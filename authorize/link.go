@@ -43,11 +43,14 @@ const (
 type Link struct {
 	ID         string
 	BizID      string
-	Kind       string // miniprogram, official or any
+	Kind       string // miniprogram, official, any, or WeChat's number of a newer kind
 	AppID      string // only this account may authorize; empty: any
 	FuncScopes []int  // permission sets asked for; empty: all of the platform
 	ReturnURL  string
 	SingleUse  bool
+	// OtherBizIDs are those that AuthorizerAppID has besides BizID: a merchant that was bound before is never moved, the
+	// new id is added, and somebody should see it.
+	OtherBizIDs []string
 	// Status is pending, opened, authorized, failed, expired or revoked, as of when the link was read.
 	Status          string
 	AuthorizerAppID string // the last that authorized
@@ -97,8 +100,8 @@ func (s *Service) CreateLink(ctx context.Context, n NewLink) (Link, error) {
 	if err := checkBizID("body.biz_id", n.BizID); err != nil {
 		return Link{}, err
 	}
-	if n.Kind != "miniprogram" && n.Kind != "official" && n.Kind != "any" {
-		return Link{}, fault.Invalid("body.kind", "kind is miniprogram, official or any.", n.Kind)
+	if !slices.Contains(linkKinds(), n.Kind) {
+		return Link{}, fault.Invalid("body.kind", "kind is miniprogram, official, any, or WeChat's number of another kind: %s.", n.Kind, "4, 5, 6, 8")
 	}
 	if err := checkAppID(n.AppID); n.AppID != "" && err != nil {
 		return Link{}, err
@@ -220,6 +223,8 @@ func (s *Service) linkURL(id string) string { return s.PublicURL.JoinPath("autho
 
 func (s *Service) qrURL(id string) string { return s.linkURL(id) + "/qr.png" }
 
+func (s *Service) posterURL(id string) string { return s.linkURL(id) + "/poster" }
+
 // launchURL is WeChat's page for a link: the PC page, which shows a code to scan, or the one for WeChat's own browser.
 // The order is the documented one; the fragment has to stay last.
 func (s *Service) launchURL(l Link, preAuthCode string, inWeChat bool) string {
@@ -246,14 +251,21 @@ func (s *Service) launchURL(l Link, preAuthCode string, inWeChat bool) string {
 	return s.MPBaseURL + "/cgi-bin/componentloginpage?" + query
 }
 
+// linkKinds are the kinds of account a link may be for. The newer ones go by WeChat's number (auth_type): 4 is 小程序推客账号,
+// 5 视频号, 6 all of mini programs, official accounts and 视频号, 8 带货助手; 7 is not documented.
+func linkKinds() []string { return []string{"miniprogram", "official", "any", "4", "5", "6", "8"} }
+
+// authType says which accounts WeChat lists on the administrator's phone. Where there is a biz_appid, that wins.
 func authType(kind string) string {
 	switch kind {
 	case "official":
 		return "1"
 	case "miniprogram":
 		return "2"
+	case "any":
+		return "3"
 	}
-	return "3"
+	return kind
 }
 
 // returnURL adds the outcome to a link's return_url. Its query and fragment stay as they are, but for old values of our

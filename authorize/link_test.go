@@ -66,7 +66,7 @@ func TestLaunchPage(t *testing.T) {
 		image, err := png.Decode(bytes.NewReader([]byte(p.body)))
 		require.NoError(t, err)
 		require.Greater(t, image.Bounds().Dx(), 200)
-		require.JSONEq(t, `{"status":"pending","open":true}`, e.get("/authorize/"+l.ID+"/state", onDesktop).body)
+		require.JSONEq(t, `{"status":"pending","open":true,"error":""}`, e.get("/authorize/"+l.ID+"/state", onDesktop).body)
 		require.Equal(t, linkPending, e.reread(l).Status)
 		require.Empty(t, e.wechat.Fake.Calls(pathPreAuth))
 	})

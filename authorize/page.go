@@ -3,11 +3,13 @@ package authorize
 import (
 	"bytes"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"html/template"
 	"image"
 	"image/color"
 	"image/png"
+	"math"
 	"time"
 
 	"github.com/boombuler/barcode/qr"
@@ -21,7 +23,10 @@ var pageFiles embed.FS
 // view is what every page shows.
 type view struct {
 	Lang     string
-	Platform string
+	Platform string // name of who asks; empty: nobody is named
+	About    string // description of who asks
+	Logo     string // address of the picture; empty: ours
+	Style    string // address of a sheet with the platform's colour; empty: ours
 	Base     string // of the assets
 	BizID    string
 
@@ -30,6 +35,7 @@ type view struct {
 	Note        string // small print for the service provider
 	Facts       []fact
 	Retry       string // address of the link's page, where trying again can help
+	Back        string // address at the business system
 }
 
 type fact struct{ Name, Value string }
@@ -45,7 +51,7 @@ func (v view) T(zh, en string) string {
 // retry offers the way back to the link's page, if that is open.
 func (v *view) retry(s *Service, l Link) {
 	if l.ID != "" && l.openable() {
-		v.Retry = s.linkURL(l.ID)
+		v.Retry = s.path(l.ID)
 	}
 }
 
@@ -65,20 +71,28 @@ func (v *view) over(l Link) {
 	}
 }
 
-// launchView is the page that leads to WeChat.
+// launchView is the page that leads to WeChat, and the one that leads there from paper.
 type launchView struct {
 	view
 
 	Go       string
+	Again    string // the same by way of us, with a new pre-auth code
 	QR       string
 	State    string
-	Seconds  int // until Go stops working
+	Here     string // address of this page
+	URL      string // of the launch page in full
+	Seconds  int    // until Go stops working
+	Renew    int    // seconds after which a page without scripts loads itself again
 	InWeChat bool
 	Phone    bool // a phone, but not in WeChat's browser
 	Account  string
+	AppID    string // the only account that may authorize
 	Scopes   []string
 	Until    time.Time
 }
+
+// OtherLang is the language that the page is not in.
+func (v launchView) OtherLang() string { return v.T(fault.English, fault.Chinese) }
 
 // Expires is the link's end in words.
 func (v launchView) Expires() string {
@@ -93,6 +107,14 @@ func accountWord(kind, lang string) string {
 		return v.T("小程序", "Mini program")
 	case "official":
 		return v.T("公众号 / 服务号", "Official account")
+	case "4":
+		return v.T("小程序推客账号", "Mini program promoter")
+	case "5":
+		return v.T("视频号", "Channels account")
+	case "6":
+		return v.T("小程序、公众号或视频号", "Mini program, official account or Channels account")
+	case "8":
+		return v.T("带货助手", "Sales assistant account")
 	}
 	return v.T("小程序或公众号", "Mini program or official account")
 }
@@ -119,20 +141,54 @@ func (p pageSet) render(name string, data any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// qrPNG draws a QR code with the quiet zone that scanners want.
-func qrPNG(text string) ([]byte, error) {
-	const scale, quiet = 8, 4 // pixels a module, modules
+const (
+	quietZone = 4 // modules of white that scanners want on each side
+	qrScale   = 12
+	minQRSize = 64
+	maxQRSize = 2048
+)
+
+// qrModules is a QR code as rows of black (true) and white.
+func qrModules(text string) ([][]bool, error) {
 	code, err := qr.Encode(text, qr.M, qr.Auto)
 	if err != nil {
 		return nil, fmt.Errorf("QR code: %w", err)
 	}
-	modules := code.Bounds().Dx()
-	size := (modules + 2*quiet) * scale
+	rows := make([][]bool, code.Bounds().Dy())
+	for y := range rows {
+		rows[y] = make([]bool, code.Bounds().Dx())
+		for x := range rows[y] {
+			r, _, _, _ := code.At(x, y).RGBA()
+			rows[y][x] = r == 0
+		}
+	}
+	return rows, nil
+}
+
+// qrPNG draws a QR code. size is the width of the picture in pixels, of which what does not divide evenly is white margin; 0
+// means 12 pixels a module.
+func qrPNG(text string, size int) ([]byte, error) {
+	rows, err := qrModules(text)
+	if err != nil {
+		return nil, err
+	}
+	modules := len(rows) + 2*quietZone
+	if size == 0 {
+		size = modules * qrScale
+	}
+	scale := max(size/modules, 1)
+	size = max(size, modules)
+	margin := (size - len(rows)*scale) / 2
 	picture := image.NewPaletted(image.Rect(0, 0, size, size), color.Palette{color.White, color.Black})
-	for y := range modules * scale {
-		for x := range modules * scale {
-			if r, _, _, _ := code.At(x/scale, y/scale).RGBA(); r == 0 {
-				picture.SetColorIndex(x+quiet*scale, y+quiet*scale, 1)
+	for y, row := range rows {
+		for x, black := range row {
+			if !black {
+				continue
+			}
+			for dy := range scale {
+				for dx := range scale {
+					picture.SetColorIndex(margin+x*scale+dx, margin+y*scale+dy, 1)
+				}
 			}
 		}
 	}
@@ -141,4 +197,52 @@ func qrPNG(text string) ([]byte, error) {
 		return nil, fmt.Errorf("QR code: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// qrSVG draws a QR code that has no size of its own.
+func qrSVG(text string) ([]byte, error) {
+	rows, err := qrModules(text)
+	if err != nil {
+		return nil, err
+	}
+	n := len(rows) + 2*quietZone
+	var out bytes.Buffer
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%dv%dH0z"/><path d="`, n, n, n, n)
+	for y, row := range rows {
+		for x := 0; x < len(row); x++ {
+			run := x
+			for run < len(row) && row[run] {
+				run++
+			}
+			if run > x {
+				fmt.Fprintf(&out, "M%d %dh%dv1h-%dz", x+quietZone, y+quietZone, run-x, run-x)
+				x = run
+			}
+		}
+	}
+	out.WriteString(`"/></svg>`)
+	return out.Bytes(), nil
+}
+
+// brandCSS is the style sheet of a colour, six hexadecimal digits. The text on it is white or dark, whichever is legible.
+func brandCSS(hexDigits string) ([]byte, error) {
+	rgb, err := hex.DecodeString(hexDigits)
+	if err != nil || len(rgb) != 3 {
+		return nil, fmt.Errorf("%q is no colour", hexDigits)
+	}
+	var luminance float64 // as WCAG defines it
+	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
+		c := float64(rgb[i]) / 255
+		if c <= 0.04045 {
+			c /= 12.92
+		} else {
+			c = math.Pow((c+0.055)/1.055, 2.4)
+		}
+		luminance += weight * c
+	}
+	text, press := "#fff", "#000"
+	if 1.05/(luminance+0.05) < 3 { // contrast of white
+		text, press = "#17212f", "#fff"
+	}
+	return fmt.Appendf(nil, ":root{--brand:#%x;--press:color-mix(in srgb,#%x 84%%,%s);--on:%s}\n", rgb, rgb, press, text), nil
 }

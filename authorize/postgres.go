@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,14 +15,16 @@ import (
 // Links.
 
 const linkColumns = `id, seq, biz_id, kind, appid, func_scopes, return_url, single_use, status, authorizer_appid, error,
-	created_by, created_at, expires_at, opened_at, authorized_at`
+	created_by, created_at, expires_at, opened_at, authorized_at,
+	coalesce((SELECT array_agg(b.biz_id ORDER BY b.seq) FROM authorizer_biz_id b WHERE b.appid = authorization_link.authorizer_appid
+		AND b.biz_id <> authorization_link.biz_id), '{}')`
 
 func scanLink(row pgx.Row) (Link, error) {
 	var l Link
 	var scopes []int32
 	var problem string
 	err := row.Scan(&l.ID, &l.seq, &l.BizID, &l.Kind, &l.AppID, &scopes, &l.ReturnURL, &l.SingleUse, &l.stored,
-		&l.AuthorizerAppID, &problem, &l.CreatedBy, &l.CreatedAt, &l.ExpiresAt, &l.OpenedAt, &l.AuthorizedAt)
+		&l.AuthorizerAppID, &problem, &l.CreatedBy, &l.CreatedAt, &l.ExpiresAt, &l.OpenedAt, &l.AuthorizedAt, &l.OtherBizIDs)
 	l.FuncScopes, l.trouble = ints(scopes), parseTrouble(problem)
 	return l, err
 }
@@ -269,7 +270,7 @@ func unbind(ctx context.Context, tx pgx.Tx, linkID, appid string, t trouble) err
 
 // upsertAuthorizer records a consent. kind fills in only what is not known yet.
 func upsertAuthorizer(ctx context.Context, tx pgx.Tx, appid, kind string, scopes []int, at, now time.Time) error {
-	if kind == "any" {
+	if kind != "miniprogram" && kind != "official" {
 		kind = ""
 	}
 	const q = `INSERT INTO authorizer AS a (appid, kind, status, func_scopes, authorized_at, created_at, updated_at)
@@ -338,40 +339,65 @@ func clearReauthorize(ctx context.Context, tx pgx.Tx, appid string, now time.Tim
 }
 
 func noteInfoError(ctx context.Context, tx pgx.Tx, appid string, t trouble, now time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE authorizer SET info_error = $2, updated_at = $3 WHERE appid = $1`, appid, t.String(), now)
+	_, err := tx.Exec(ctx, `UPDATE authorizer SET info_error = $2, info_tried_at = $3 WHERE appid = $1`, appid, t.String(), now)
 	return err
 }
 
-// updateDetails writes what WeChat told about a merchant. An empty list of permission sets is not believed.
-func updateDetails(ctx context.Context, tx pgx.Tx, appid string, d details, now time.Time) error {
-	const q = `UPDATE authorizer SET kind = $2, nick_name = $3, user_name = $4, head_img = $5, qrcode_url = $6, principal_name = $7,
-			alias = $8, signature = $9, func_scopes = CASE WHEN cardinality($10::int[]) > 0 THEN $10::int[] ELSE func_scopes END,
-			service_type = $11, verify_type = $12, register_type = $13, account_status = $14, categories = $15, network = $16,
-			basic_config = $17, info_at = $18, info_error = '', updated_at = $18
-		WHERE appid = $1 AND status = 'authorized'`
-	_, err := tx.Exec(ctx, q, appid, d.Kind, d.NickName, d.UserName, d.HeadImg, d.QRCodeURL, d.PrincipalName, d.Alias, d.Signature,
+// updateDetails writes what WeChat told about a merchant, and reports whether any of it is news. What an answer leaves out is
+// not believed to be gone: an account loses neither its name, picture or id, nor does a mini program become anything else.
+func updateDetails(ctx context.Context, tx pgx.Tx, appid string, d details, now time.Time) (news bool, err error) {
+	const q = `UPDATE authorizer a SET
+			kind = CASE WHEN $22 AND a.kind = 'miniprogram' AND a.info_at IS NOT NULL THEN a.kind ELSE $2 END,
+			nick_name = coalesce(nullif($3, ''), a.nick_name), user_name = coalesce(nullif($4, ''), a.user_name),
+			head_img = coalesce(nullif($5, ''), a.head_img), qrcode_url = coalesce(nullif($6, ''), a.qrcode_url),
+			principal_name = coalesce(nullif($7, ''), a.principal_name), alias = $8, signature = $9,
+			func_scopes = CASE WHEN cardinality($10::int[]) > 0 THEN $10::int[] ELSE a.func_scopes END,
+			service_type = coalesce($11, a.service_type), verify_type = coalesce($12, a.verify_type),
+			register_type = coalesce($13, a.register_type), account_status = coalesce($14, a.account_status),
+			categories = CASE WHEN $22 THEN a.categories ELSE $15 END, network = CASE WHEN $22 THEN a.network ELSE $16 END,
+			basic_config = coalesce($17, a.basic_config), business_info = coalesce($18, a.business_info), special = coalesce($19, a.special),
+			scope_confirms = CASE WHEN cardinality($10::int[]) > 0 THEN $20 ELSE a.scope_confirms END,
+			info_at = $21, info_tried_at = $21, info_error = '', updated_at = $21
+		FROM (SELECT * FROM authorizer WHERE appid = $1 FOR NO KEY UPDATE) o
+		WHERE a.appid = o.appid AND a.status = 'authorized'
+		RETURNING o.info_at IS NULL OR o.info_error <> ''
+			OR (a.kind, a.nick_name, a.user_name, a.head_img, a.qrcode_url, a.principal_name, a.alias, a.signature, a.func_scopes, a.service_type, a.verify_type,
+				a.register_type, a.account_status, a.categories, a.network, a.basic_config, a.business_info, a.special, a.scope_confirms) IS DISTINCT FROM
+				(o.kind, o.nick_name, o.user_name, o.head_img, o.qrcode_url, o.principal_name, o.alias, o.signature, o.func_scopes, o.service_type, o.verify_type,
+				o.register_type, o.account_status, o.categories, o.network, o.basic_config, o.business_info, o.special, o.scope_confirms)`
+	err = tx.QueryRow(ctx, q, appid, d.Kind, d.NickName, d.UserName, d.HeadImg, d.QRCodeURL, d.PrincipalName, d.Alias, d.Signature,
 		d.FuncScopes, d.ServiceType, d.VerifyType, d.RegisterType, d.AccountStatus, string(d.Categories), string(d.Network),
-		string(d.BasicConfig), now)
-	return err
+		textOrNil(d.BasicConfig), textOrNil(d.BusinessInfo), textOrNil(d.Special), string(d.ScopeConfirms), now, !d.miniProgram).Scan(&news)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil // withdrawn meanwhile
+	}
+	return news, err
+}
+
+func textOrNil(text json.RawMessage) *string {
+	if text == nil {
+		return nil
+	}
+	return new(string(text))
 }
 
 const authorizerColumns = `a.appid, a.kind, a.status, a.nick_name, a.user_name, a.head_img, a.qrcode_url, a.principal_name, a.alias,
 	a.signature, a.func_scopes, a.service_type, a.verify_type, a.register_type, a.account_status, a.categories, a.network,
-	a.basic_config, a.ext, a.authorized_at, a.unauthorized_at, a.info_at, a.info_error, a.reauth_at, a.created_at, a.updated_at,
+	a.basic_config, a.business_info, a.special, a.scope_confirms, a.ext, a.authorized_at, a.unauthorized_at, a.info_at, a.info_tried_at,
+	a.info_error, a.reauth_at, a.created_at, a.updated_at,
 	coalesce((SELECT array_agg(b.biz_id ORDER BY b.seq) FROM authorizer_biz_id b WHERE b.appid = a.appid), '{}'),
 	coalesce((SELECT array_agg(l.label ORDER BY l.seq) FROM authorizer_label l WHERE l.appid = a.appid), '{}')`
 
 func scanAuthorizer(row pgx.Row) (Authorizer, error) {
 	var a Authorizer
 	var scopes []int32
-	var categories, network, basic, ext []byte
 	var problem string
 	err := row.Scan(&a.AppID, &a.Kind, &a.Status, &a.NickName, &a.UserName, &a.HeadImg, &a.QRCodeURL, &a.PrincipalName, &a.Alias,
-		&a.Signature, &scopes, &a.ServiceType, &a.VerifyType, &a.RegisterType, &a.AccountStatus, &categories, &network,
-		&basic, &ext, &a.AuthorizedAt, &a.UnauthorizedAt, &a.InfoAt, &problem, &a.ReauthorizeSince, &a.CreatedAt, &a.UpdatedAt,
+		&a.Signature, &scopes, &a.ServiceType, &a.VerifyType, &a.RegisterType, &a.AccountStatus, (*[]byte)(&a.Categories), (*[]byte)(&a.Network),
+		(*[]byte)(&a.BasicConfig), (*[]byte)(&a.BusinessInfo), (*[]byte)(&a.Special), (*[]byte)(&a.ScopeConfirms), (*[]byte)(&a.Ext),
+		&a.AuthorizedAt, &a.UnauthorizedAt, &a.InfoAt, &a.InfoTriedAt, &problem, &a.ReauthorizeSince, &a.CreatedAt, &a.UpdatedAt,
 		&a.BizIDs, &a.Labels)
 	a.FuncScopes, a.infoTrouble = ints(scopes), parseTrouble(problem)
-	a.Categories, a.Network, a.BasicConfig, a.Ext = json.RawMessage(categories), json.RawMessage(network), json.RawMessage(basic), json.RawMessage(ext)
 	return a, err
 }
 
@@ -387,56 +413,6 @@ func countLacking(ctx context.Context, db postgres.DB, scope int) (all, lacking 
 		return 0, 0, fmt.Errorf("count permission sets: %w", err)
 	}
 	return all, lacking, nil
-}
-
-// listAuthorizers returns one merchant more than f.Limit if there are more.
-func listAuthorizers(ctx context.Context, db postgres.DB, f Filter) (list []Authorizer, total int64, err error) {
-	where, args := filterSQL(f)
-	if err := db.QueryRow(ctx, `SELECT count(*) FROM authorizer a`+where, args...).Scan(&total); err != nil {
-		return nil, 0, err
-	}
-	if !f.After.CreatedAt.IsZero() {
-		args = append(args, f.After.CreatedAt, f.After.AppID)
-		// Newest first, then by appid: (x, y) < (a, b) does not fit, the directions differ.
-		where += fmt.Sprintf(` AND a.created_at <= $%d AND (a.created_at < $%d OR a.appid > $%d)`, len(args)-1, len(args)-1, len(args))
-	}
-	args = append(args, f.Limit+1)
-	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT %s FROM authorizer a%s ORDER BY a.created_at DESC, a.appid LIMIT $%d`,
-		authorizerColumns, where, len(args)), args...)
-	if err != nil {
-		return nil, 0, err
-	}
-	list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Authorizer, error) { return scanAuthorizer(row) })
-	return list, total, err
-}
-
-// filterSQL puts values into arguments only.
-func filterSQL(f Filter) (where string, args []any) {
-	where = ` WHERE true`
-	add := func(condition string, value any) {
-		args = append(args, value)
-		where += ` AND ` + strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(args)))
-	}
-	if f.Status != "" {
-		add(`a.status = ?`, f.Status)
-	}
-	if f.Kind != "" {
-		add(`a.kind = ?`, f.Kind)
-	}
-	if f.Query != "" {
-		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Query) + "%"
-		add(`(a.nick_name ILIKE ? OR a.appid ILIKE ? OR a.user_name ILIKE ? OR a.principal_name ILIKE ?)`, pattern)
-	}
-	if f.BizID != "" {
-		add(`EXISTS (SELECT FROM authorizer_biz_id b WHERE b.appid = a.appid AND b.biz_id = ?)`, f.BizID)
-	}
-	if f.Label != "" {
-		add(`EXISTS (SELECT FROM authorizer_label l WHERE l.appid = a.appid AND l.label = ?)`, f.Label)
-	}
-	if f.FuncScope != 0 {
-		add(`a.func_scopes @> ARRAY[?::int]`, f.FuncScope)
-	}
-	return where, args
 }
 
 func replaceBizIDs(ctx context.Context, tx pgx.Tx, appid string, ids []string, now time.Time) error {
@@ -478,51 +454,4 @@ func listTargets(ctx context.Context, db postgres.DB, q TargetQuery) ([]Authoriz
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Authorizer, error) { return scanAuthorizer(row) })
-}
-
-// Synchronizations.
-
-const syncColumns = `id, state, done, total, failed, errors, started_at, finished_at`
-
-func scanSync(row pgx.Row) (Sync, error) {
-	var run Sync
-	err := row.Scan(&run.ID, &run.State, &run.Done, &run.Total, &run.Failed, &run.problems, &run.StartedAt, &run.FinishedAt)
-	return run, err
-}
-
-func findSync(ctx context.Context, db postgres.DB, id string) (Sync, error) {
-	return scanSync(db.QueryRow(ctx, `SELECT `+syncColumns+` FROM authorizer_sync WHERE id = $1`, id))
-}
-
-// startSync returns the one that is running, if there is one.
-func startSync(ctx context.Context, tx pgx.Tx, id, by string, now time.Time) (Sync, error) {
-	const q = `INSERT INTO authorizer_sync (id, started_by, started_at) VALUES ($1, $2, $3)
-		ON CONFLICT (state) WHERE state = 'running' DO UPDATE SET state = 'running' RETURNING ` + syncColumns
-	return scanSync(tx.QueryRow(ctx, q, id, by, now))
-}
-
-func progressSync(ctx context.Context, db postgres.DB, run Sync) error {
-	const q = `UPDATE authorizer_sync SET state = $2, done = $3, total = $4, failed = $5, errors = coalesce($6::text[], '{}'), finished_at = $7
-		WHERE id = $1 AND state = 'running'`
-	_, err := db.Exec(ctx, q, run.ID, run.State, run.Done, run.Total, run.Failed, run.problems, run.FinishedAt)
-	return err
-}
-
-// adoptAuthorizer records a standing authorization without touching what is known of the merchant.
-func adoptAuthorizer(ctx context.Context, tx pgx.Tx, appid string, at, now time.Time) error {
-	const q = `INSERT INTO authorizer AS a (appid, status, authorized_at, created_at, updated_at) VALUES ($1, 'authorized', $2, $3, $3)
-		ON CONFLICT (appid) DO UPDATE SET status = 'authorized', unauthorized_at = NULL, reauth_at = NULL,
-			authorized_at = greatest(a.authorized_at, excluded.authorized_at), updated_at = excluded.updated_at`
-	_, err := tx.Exec(ctx, q, appid, at, now)
-	return err
-}
-
-// absentAuthorizers lists merchants that count as authorized and are not in listed.
-func absentAuthorizers(ctx context.Context, db postgres.DB, listed []string) ([]string, error) {
-	const q = `SELECT appid FROM authorizer WHERE status = 'authorized' AND appid <> ALL($1::text[]) ORDER BY appid`
-	rows, err := db.Query(ctx, q, listed)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/live"
-	"github.com/wxsteward/wxsteward/internal/sealed"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
@@ -24,36 +23,40 @@ const (
 	syncFailed    = "failed"
 )
 
-const maxSyncErrors = 50
+const (
+	// Sentences told about a synchronization while it runs, and when it is over.
+	someSyncErrors, allSyncErrors = 50, 10000
+	// syncPatience ends a synchronization that cannot be brought to its end.
+	syncPatience = 24 * time.Hour
+	// syncOverdue is the age of the last one from which the next is started, should the nightly hour have passed unseen.
+	syncOverdue = 36 * time.Hour
+)
 
 // Sync is one comparison of the merchants on record with WeChat's list.
 type Sync struct {
 	ID          string
 	State       string // running, completed or failed
-	Done, Total int    // merchants
-	Failed      int
+	Done, Total int    // merchants listed
+	Failed      int    // merchants whose details could not be read, or whose absence not be confirmed
+	Added       int    // merchants that were not on record, or counted as withdrawn
+	Recovered   int    // refresh tokens
+	Withdrawn   int    // merchants that are not listed any more
+	StartedBy   string
 	StartedAt   time.Time
+	ListedAt    *time.Time // when the whole list was read and its tokens kept
 	FinishedAt  *time.Time
 
-	problems []string // as syncProblem writes them, at most 50
+	problem trouble // with the whole
 }
 
-// syncProblem is what is kept of one failure. appid is empty when it was about the whole list.
-func syncProblem(appid string, t trouble) string { return appid + "\t" + t.String() }
-
-// Errors says what failed, at most 50 sentences; lang is "en", else Chinese.
-func (s Sync) Errors(lang string) []string {
-	said := make([]string, 0, len(s.problems))
-	for _, problem := range s.problems {
-		appid, kept, _ := strings.Cut(problem, "\t")
-		if appid == "" {
-			said = append(said, parseTrouble(kept).In(lang))
-		} else {
-			said = append(said, fault.Say(lang, "%s: %s", appid, parseTrouble(kept)))
-		}
-	}
-	return said
+// SyncFailure is a merchant that a synchronization could do nothing for. Nothing that was known of it is changed.
+type SyncFailure struct {
+	AppID   string
+	trouble trouble
 }
+
+// Say tells what failed; lang is "en", else Chinese.
+func (f SyncFailure) Say(lang string) string { return f.trouble.In(lang) }
 
 // StartSync compares all merchants with WeChat's list, in the background: missing ones are added with their details, lost
 // refresh tokens come back, and those absent from a complete list become unauthorized. One that is running serves all who
@@ -65,6 +68,9 @@ func (s *Service) StartSync(ctx context.Context, by string) (Sync, error) {
 		if run, err = startSync(ctx, tx, strings.ToLower(rand.Text()), by, s.Now()); err != nil {
 			return err
 		}
+		if err := publishSync(ctx, tx, run); err != nil {
+			return err
+		}
 		return s.enqueueSync(ctx, tx, run.ID)
 	})
 	if err != nil {
@@ -73,56 +79,95 @@ func (s *Service) StartSync(ctx context.Context, by string) (Sync, error) {
 	return run, nil
 }
 
-// SyncStatus tells how a synchronization is; fault.NotFound if there is none with this id.
-func (s *Service) SyncStatus(ctx context.Context, id string) (Sync, error) {
+// SyncStatus tells how a synchronization is, with its failures in the order of appids: the first ones while it runs, all (up to
+// 10,000) when it is over; fault.NotFound if there is none with this id.
+func (s *Service) SyncStatus(ctx context.Context, id string) (Sync, []SyncFailure, error) {
 	if !plausibleID(id) {
-		return Sync{}, fault.New(fault.NotFound, "")
+		return Sync{}, nil, fault.New(fault.NotFound, "")
 	}
 	run, err := findSync(ctx, s.db, id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Sync{}, fault.New(fault.NotFound, "")
+		return Sync{}, nil, fault.New(fault.NotFound, "")
 	}
 	if err != nil {
-		return Sync{}, fmt.Errorf("read synchronization: %w", err)
+		return Sync{}, nil, fmt.Errorf("read synchronization: %w", err)
 	}
-	return run, nil
+	limit := allSyncErrors
+	if run.State == syncRunning {
+		limit = someSyncErrors
+	}
+	failures, err := syncFailures(ctx, s.db, id, limit)
+	if err != nil {
+		return Sync{}, nil, fmt.Errorf("read failures of synchronization: %w", err)
+	}
+	return run, failures, nil
 }
 
-// sync works a synchronization; it may begin anew after a crash, everything it does can be done twice. last says that
-// nobody tries again.
-func (s *Service) sync(ctx context.Context, id string, last bool) error {
-	run, err := findSync(ctx, s.db, id)
-	if err != nil || run.State != syncRunning {
-		return ignoreNoRows(err)
-	}
-	began := s.Now()
-	listed, err := s.wholeList(ctx)
+// Syncs lists the latest synchronizations, the newest first.
+func (s *Service) Syncs(ctx context.Context, limit int) ([]Sync, error) {
+	runs, err := listSyncs(ctx, s.db, limit)
 	if err != nil {
-		if last || wechat.ClassOf(err) != wechat.ClassTransient {
-			return s.endSync(ctx, run, syncFailed, syncProblem("", troubleOf(err)))
-		}
+		return nil, fmt.Errorf("list synchronizations: %w", err)
+	}
+	return runs, nil
+}
+
+// keepSyncing wakes a synchronization that nobody works, and starts the next one where the nightly hour has passed while no
+// process was there.
+func (s *Service) keepSyncing(ctx context.Context) error {
+	now := s.Now()
+	last, err := lastSync(ctx, s.db)
+	if err != nil {
+		return fmt.Errorf("read last synchronization: %w", err)
+	}
+	switch {
+	case last.ID != "" && last.State == syncRunning:
+		return s.inTx(ctx, func(tx pgx.Tx) error { return s.enqueueSync(ctx, tx, last.ID) })
+	case !last.StartedAt.IsZero() && now.Sub(last.StartedAt) > syncOverdue:
+		_, err := s.StartSync(ctx, "")
 		return err
 	}
-	run.Total, run.Done, run.Failed, run.problems = len(listed), 0, 0, nil
-	for _, entry := range listed {
-		if err := s.syncOne(ctx, entry); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			run.Failed++
-			if len(run.problems) < maxSyncErrors {
-				run.problems = append(run.problems, syncProblem(entry.AppID, troubleOf(err)))
-			}
+	return nil
+}
+
+func publishSync(ctx context.Context, tx pgx.Tx, run Sync) error {
+	return live.Publish(ctx, tx, live.Event{Kind: "sync", ID: run.ID, State: run.State})
+}
+
+// errSyncElsewhere: another process works this synchronization.
+var errSyncElsewhere = errors.New("the synchronization is worked elsewhere")
+
+// sync works a synchronization until it is over or its turn is; more says that there is something left. Whoever goes on after a
+// crash begins where the last has saved. last says that nobody tries again.
+func (s *Service) sync(ctx context.Context, id string, last bool) (more bool, err error) {
+	got, err := s.locker.Try(ctx, "authorizer sync", func(ctx context.Context) error {
+		run, err := findSync(ctx, s.db, id)
+		if err != nil || run.State != syncRunning {
+			return ignoreNoRows(err)
 		}
-		run.Done++
-		if err := progressSync(ctx, s.db, run); err != nil {
+		more, err = s.syncStep(ctx, run)
+		hopeless := last || wechat.ClassOf(err) != wechat.ClassTransient && !wechat.IsCode(err, minuteQuota) || s.Now().Sub(run.StartedAt) > syncPatience
+		if err == nil || !hopeless || ctx.Err() != nil {
 			return err
 		}
+		return s.endSync(ctx, run, syncFailed, troubleOf(err))
+	})
+	if err == nil && !got {
+		err = errSyncElsewhere
 	}
-	if err := s.withdrawAbsent(ctx, listed, began); err != nil {
-		return err
+	return more, err
+}
+
+func (s *Service) syncStep(ctx context.Context, run Sync) (more bool, err error) {
+	if run.ListedAt == nil {
+		if err := s.syncList(ctx, &run); err != nil {
+			return false, err
+		}
 	}
-	return s.endSync(ctx, run, syncCompleted, "")
+	if more, err = s.syncItems(ctx, &run); err != nil || more {
+		return more, err
+	}
+	return false, s.endSync(ctx, run, syncCompleted, trouble{})
 }
 
 func ignoreNoRows(err error) error {
@@ -132,110 +177,105 @@ func ignoreNoRows(err error) error {
 	return err
 }
 
-func (s *Service) endSync(ctx context.Context, run Sync, state, problem string) error {
-	run.State, run.FinishedAt = state, new(s.Now())
-	if problem != "" {
-		run.problems = append(run.problems, problem)
+func (s *Service) endSync(ctx context.Context, run Sync, state string, problem trouble) error {
+	run.State = state
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := endSync(ctx, tx, run.ID, state, problem, s.Now()); err != nil {
+			return err
+		}
+		return publishSync(ctx, tx, run)
+	})
+	if err != nil {
+		return fmt.Errorf("end synchronization: %w", err)
 	}
-	return progressSync(ctx, s.db, run)
+	return nil
 }
 
-// wholeList reads WeChat's list to its end; half a list is an error, or the rest would look withdrawn.
-func (s *Service) wholeList(ctx context.Context) ([]wechat.AuthorizerEntry, error) {
-	var all []wechat.AuthorizerEntry
+// syncList reads WeChat's list to its end, page by page, and keeps the authorizations and refresh tokens in it at once: from
+// then on all calls work. Half a list is an error, or the rest would look withdrawn.
+func (s *Service) syncList(ctx context.Context, run *Sync) error {
+	if err := clearSyncItems(ctx, s.db, run.ID); err != nil {
+		return fmt.Errorf("begin synchronization anew: %w", err)
+	}
 	seen := map[string]bool{}
 	for offset := 0; ; offset += listPage {
+		if err := s.syncPace.Wait(ctx); err != nil {
+			return err
+		}
 		page, err := s.component.API().AuthorizerList(ctx, offset, listPage)
 		if err != nil {
-			return nil, err
+			return err
 		}
+		var fresh []wechat.AuthorizerEntry
 		for _, entry := range page.List {
 			if entry.AppID != "" && !seen[entry.AppID] && !component.IsTestAccount(entry.AppID) {
-				all = append(all, entry)
+				fresh = append(fresh, entry)
 			}
 			seen[entry.AppID] = true
 		}
-		switch total := int(page.TotalCount); {
+		total := int(page.TotalCount)
+		if err := s.keepPage(ctx, run, fresh, total); err != nil {
+			return fmt.Errorf("keep listed merchants: %w", err)
+		}
+		switch {
 		case len(seen) >= total:
-			return all, nil
+			listedAt := s.Now()
+			if run.Total, err = finishSyncList(ctx, s.db, run.ID, listedAt); err != nil {
+				return fmt.Errorf("keep the list of merchants: %w", err)
+			}
+			run.ListedAt = &listedAt
+			return nil
 		case len(page.List) == 0 || offset > maxListed:
-			return nil, &wechat.TransportError{Op: "cgi-bin/component/api_get_authorizer_list", Sent: true, Err: fmt.Errorf("%d of %d merchants listed", len(seen), total)}
+			return &wechat.TransportError{Op: "cgi-bin/component/api_get_authorizer_list", Sent: true, Err: fmt.Errorf("%d of %d merchants listed", len(seen), total)}
 		}
 	}
 }
 
-// syncOne brings one listed merchant on record.
-func (s *Service) syncOne(ctx context.Context, entry wechat.AuthorizerEntry) error {
-	agreed := time.Unix(int64(entry.AuthTime), 0)
-	old, err := readStanding(ctx, s.db, entry.AppID)
-	known := err == nil
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return err
-	}
-	if known && old.Status == statusUnauthorized && old.UnauthorizedAt != nil && !agreed.After(*old.UnauthorizedAt) {
-		// The list may lag behind the withdrawal, or the time may be that of the first consent: ask about this one.
-		if _, err := s.readBack(ctx, entry.AppID); err != nil {
-			if wechat.IsCode(err, notAuthorized) {
-				return nil
-			}
-			return err
-		}
-		agreed = s.Now()
-	}
-	has, err := s.tokens.HasRefresh(ctx, tokenKey(entry.AppID))
-	if err != nil {
-		return err
-	}
-	if !known || old.Status != statusAuthorized || !has && !entry.RefreshToken.IsZero() {
-		if err := s.adopt(ctx, entry.AppID, entry.RefreshToken, agreed, has); err != nil {
-			return err
+// keepPage brings the merchants of one page on record, in one transaction.
+func (s *Service) keepPage(ctx context.Context, run *Sync, entries []wechat.AuthorizerEntry, total int) error {
+	appids, keys, prints := make([]string, len(entries)), make([]string, len(entries)), make([]string, len(entries))
+	for i, entry := range entries {
+		appids[i], keys[i] = entry.AppID, tokenKey(entry.AppID)
+		if !entry.RefreshToken.IsZero() {
+			prints[i] = entry.RefreshToken.Fingerprint()
 		}
 	}
-	return s.Refresh(ctx, entry.AppID)
-}
-
-// adopt records an authorization that no event or redirect has told of. Without a refresh token its code was never
-// exchanged and is lost, so the merchant has to authorize again.
-func (s *Service) adopt(ctx context.Context, appid string, refresh sealed.Secret, at time.Time, has bool) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := adoptAuthorizer(ctx, tx, appid, at, s.Now()); err != nil {
-			return err
-		}
-		if !refresh.IsZero() {
-			if err := s.tokens.PutRefresh(ctx, tx, tokenKey(appid), refresh); err != nil {
-				return err
-			}
-		} else if !has {
-			if _, err := markReauthorize(ctx, tx, appid, trouble{Word: troubleReauthorize}, s.Now()); err != nil {
-				return err
-			}
-		}
-		return live.Publish(ctx, tx, live.Event{Kind: "authorizer", ID: appid, AppID: appid, State: statusAuthorized})
-	})
-}
-
-// withdrawAbsent marks merchants that a complete list lacks, each confirmed by a call of its own: the list moves while its
-// pages are read.
-func (s *Service) withdrawAbsent(ctx context.Context, listed []wechat.AuthorizerEntry, began time.Time) error {
-	ids := make([]string, len(listed))
-	for i, entry := range listed {
-		ids[i] = entry.AppID
-	}
-	absent, err := absentAuthorizers(ctx, s.db, ids)
-	if err != nil {
-		return fmt.Errorf("find absent merchants: %w", err)
-	}
-	for _, appid := range absent {
-		old, err := readStanding(ctx, s.db, appid)
+		known, err := lockStandings(ctx, tx, appids)
 		if err != nil {
 			return err
 		}
-		if _, err := s.readBack(ctx, appid); !wechat.IsCode(err, notAuthorized, unknownAppID) {
-			continue
-		}
-		if err := s.withdraw(ctx, appid, old, began); err != nil && !errors.Is(err, errMoved) {
+		have, err := s.tokens.HaveRefresh(ctx, tx, keys)
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		added, recovered := 0, 0
+		for _, entry := range entries {
+			old, onRecord := known[entry.AppID]
+			agreed := time.Unix(int64(entry.AuthTime), 0)
+			if onRecord && old.Status == statusUnauthorized && old.UnauthorizedAt != nil && !agreed.After(*old.UnauthorizedAt) {
+				continue // the list may lag behind the withdrawal: its item asks about this one
+			}
+			has := have[tokenKey(entry.AppID)]
+			switch {
+			case !onRecord || old.Status != statusAuthorized:
+				added++
+			case !has && !entry.RefreshToken.IsZero():
+				recovered++
+			default:
+				continue
+			}
+			if err := s.adopt(ctx, tx, entry.AppID, entry.RefreshToken, agreed, has); err != nil {
+				return err
+			}
+		}
+		if err := insertSyncItems(ctx, tx, run.ID, appids, prints); err != nil {
+			return err
+		}
+		run.Total, run.Added, run.Recovered = total, run.Added+added, run.Recovered+recovered
+		if err := countSync(ctx, tx, run.ID, total, added, recovered, 0); err != nil {
+			return err
+		}
+		return publishSync(ctx, tx, *run)
+	})
 }

@@ -28,6 +28,7 @@ const (
 	troubleUsed         = "link_used"
 	troubleExpired      = "link_expired"
 	troubleWithdrawn    = "withdrawn"
+	troubleCancelled    = "cancelled"
 	troubleLost         = "outcome_unknown"
 	troubleTestAccount  = "test_account"
 	troubleReauthorize  = "needs_reauthorization"
@@ -157,6 +158,9 @@ func troubleText(word string) (zh, en string) {
 	case troubleWithdrawn:
 		return "商户在授权之后又取消了授权。需要时请重新授权。",
 			"The merchant withdrew the authorization right after giving it. Authorize again if it is still wanted."
+	case troubleCancelled:
+		return "商户从微信返回时没有带回授权（可能取消了）。链接仍然有效，可以重新打开再授权一次。",
+			"The merchant came back from WeChat without an authorization (it may have cancelled). The link still works: open it and authorize once more."
 	case troubleLost:
 		return "没有收到微信对授权码的答复，也没有收到授权事件，无法确认是哪个账号。请重新打开授权链接再授权一次。",
 			"WeChat's answer to the authorization code was lost and no event followed, so the account is unknown. Open the link and authorize once more."

@@ -311,6 +311,9 @@ func (s *Service) save(ctx context.Context, x exchange, g granted, confirmed tim
 		if err := s.enqueueDetails(ctx, tx, g.appid); err != nil {
 			return err
 		}
+		if err := s.tellAuthorized(ctx, tx, g.appid); err != nil {
+			return err
+		}
 		if err := publishExchange(ctx, tx, locked); err != nil {
 			return err
 		}

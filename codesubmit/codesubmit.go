@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/authorize/turn"
 	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
@@ -46,7 +47,7 @@ type Service struct {
 	queue     queue
 	merchants merchants
 	platform  platform
-	reads     keyedLimit
+	reads     *turn.Reads
 }
 
 // Deps are the parts that a Service works with.
@@ -56,6 +57,7 @@ type Deps struct {
 	Queue     queue
 	Merchants merchants
 	Platform  platform
+	Reads     *turn.Reads // shared with other pages about merchants; nil: our own
 }
 
 // New makes a Service. Zero tunables take the contract's defaults.
@@ -78,8 +80,11 @@ func New(cfg Config, deps Deps) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if deps.Reads == nil {
+		deps.Reads = &turn.Reads{}
+	}
 	return &Service{
-		cfg: cfg, db: deps.DB, locks: deps.Locker, queue: deps.Queue, merchants: deps.Merchants, platform: deps.Platform,
+		reads: deps.Reads, cfg: cfg, db: deps.DB, locks: deps.Locker, queue: deps.Queue, merchants: deps.Merchants, platform: deps.Platform,
 	}
 }
 

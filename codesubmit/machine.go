@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/authorize/turn"
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
@@ -109,7 +110,7 @@ func (s *Service) Advance(ctx context.Context, id, jobID int64) (time.Duration, 
 const lockedPause = 300 * time.Millisecond
 
 // lockKey is one merchant's lock: all calls of rollouts and hand operations for it take turns.
-func lockKey(appid string) string { return "appid:" + appid }
+func lockKey(appid string) string { return turn.Key(appid) }
 
 func (s *Service) advanceOnce(ctx context.Context, id, jobID int64) (sleep time.Duration, again bool, err error) {
 	w, err := s.load(ctx, id)

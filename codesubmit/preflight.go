@@ -97,7 +97,7 @@ func (s *Service) PreflightRollout(ctx context.Context, spec *Spec, lang string)
 	g.SetLimit(8)
 	for i, m := range targets {
 		g.Go(func() error {
-			release, err := s.reads.acquire(ctx, m.AppID)
+			release, err := s.reads.Acquire(ctx, m.AppID)
 			if err != nil {
 				return err
 			}

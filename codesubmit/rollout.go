@@ -371,7 +371,7 @@ func (s *Service) TrialQR(ctx context.Context, id int64, path string) (image []b
 	if err != nil {
 		return nil, "", err
 	}
-	release, err := s.reads.acquire(ctx, sub.AppID)
+	release, err := s.reads.Acquire(ctx, sub.AppID)
 	if err != nil {
 		return nil, "", err
 	}

@@ -52,7 +52,7 @@ type GraySlot struct {
 func (s *Service) Versions(ctx context.Context, appid string) (Slots, error) {
 	api := s.merchants.API(appid)
 	slots := Slots{History: []HistorySlot{}}
-	release, err := s.reads.acquire(ctx, appid)
+	release, err := s.reads.Acquire(ctx, appid)
 	if err != nil {
 		return slots, err
 	}

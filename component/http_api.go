@@ -26,6 +26,8 @@ type componentBody struct {
 	Transport   string       `json:"transport" enum:"token,openapi,cloudtoken"`
 	Name        string       `json:"name"`
 	Description string       `json:"description"`
+	Color       string       `json:"color" doc:"Of buttons on the pages merchants see, #rrggbb; empty: ours."`
+	LogoURL     string       `json:"logo_url" doc:"Address of the logo on this host; empty: none."`
 	Callback    callbackBody `json:"callback"`
 	Credentials Credentials  `json:"credentials"`
 	Ticket      ticketState  `json:"ticket"`
@@ -56,6 +58,8 @@ type componentInput struct {
 		EncodingAESKey *string   `json:"encoding_aes_key,omitempty" doc:"消息加解密Key, 43 letters or digits. Admins only."`
 		Name           *string   `json:"name,omitempty"`
 		Description    *string   `json:"description,omitempty"`
+		Color          *string   `json:"color,omitempty" doc:"#rrggbb, or empty for ours."`
+		Logo           *string   `json:"logo,omitempty" doc:"data: URL (base64) of a PNG or JPEG picture of at most 256 KiB, or empty for none."`
 		Allowlist      *[]string `json:"return_url_allowlist,omitempty" doc:"Origins, optionally with a path prefix."`
 	}
 }
@@ -121,8 +125,8 @@ func (s *Service) getComponent(ctx context.Context, _ *struct{}) (*body[componen
 	}
 	b := componentBody{
 		AppID: s.cfg.AppID, Mode: s.cfg.Mode, Transport: s.cfg.Transport,
-		Name: profile.Name, Description: profile.Description, Allowlist: profile.ReturnURLAllowlist,
-		Callback:    callbackBody{s.componentURL(), s.bizURL()},
+		Name: profile.Name, Description: profile.Description, Color: profile.Color, LogoURL: s.logoURL(profile.LogoID),
+		Allowlist: profile.ReturnURLAllowlist, Callback: callbackBody{s.componentURL(), s.bizURL()},
 		Credentials: health.Credentials,
 		Ticket:      ticketState{Present: health.Ticket.Present},
 		AccessToken: accessState{Present: health.Token.Present},
@@ -143,7 +147,8 @@ func (s *Service) putComponent(ctx context.Context, in *componentInput) (*body[c
 		AppSecret:      secretOf(in.Body.AppSecret),
 		MessageToken:   secretOf(in.Body.MessageToken),
 		EncodingAESKey: secretOf(in.Body.EncodingAESKey),
-		Name:           in.Body.Name, Description: in.Body.Description, ReturnURLAllowlist: in.Body.Allowlist,
+		Name:           in.Body.Name, Description: in.Body.Description, Color: in.Body.Color, Logo: in.Body.Logo,
+		ReturnURLAllowlist: in.Body.Allowlist,
 	}
 	if change.HasCredentials() && user.Role != adminauth.Admin {
 		return nil, fault.New(fault.Forbidden, "Only an administrator may change credentials.")
@@ -154,6 +159,14 @@ func (s *Service) putComponent(ctx context.Context, in *componentInput) (*body[c
 	return s.getComponent(ctx, nil)
 }
 
+// logoURL is where the pages for merchants have the logo from.
+func (s *Service) logoURL(id string) string {
+	if id == "" {
+		return ""
+	}
+	return s.cfg.PublicURL.JoinPath("authorize", "assets", id, "logo").String()
+}
+
 func secretOf(text *string) *sealed.Secret {
 	if text == nil {
 		return nil
@@ -161,12 +174,33 @@ func secretOf(text *string) *sealed.Secret {
 	return new(sealed.New(*text))
 }
 
-func (s *Service) getAccessToken(ctx context.Context, _ *struct{}) (*body[accessTokenBody], error) {
+type accessTokenInput struct {
+	IfNoneMatch   string `header:"If-None-Match" doc:"The ETag of the token at hand: 304 while it is the one to use."`
+	Authorization string `header:"Authorization" hidden:"true"`
+}
+
+type accessTokenOutput struct {
+	Status int
+	httpserver.Caching
+	Body *accessTokenBody
+}
+
+func (s *Service) getAccessToken(ctx context.Context, in *accessTokenInput) (*accessTokenOutput, error) {
 	t, err := s.AccessToken(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return answer(accessTokenBody{t.Access.Reveal(), t.ExpiresAt.UTC()}), nil
+	out := accessTokenOutput{
+		Status: http.StatusOK, Caching: httpserver.CacheToken(t.Access.Fingerprint(), s.now(), t.ExpiresAt),
+		Body: &accessTokenBody{t.Access.Reveal(), t.ExpiresAt.UTC()},
+	}
+	if in.Authorization == "" { // a person's browser, which would keep it on the disk
+		out.CacheControl, out.Expires = "no-store", ""
+	}
+	if out.Matches(in.IfNoneMatch) {
+		out.Status, out.Body = http.StatusNotModified, nil
+	}
+	return &out, nil
 }
 
 func (s *Service) getTicket(ctx context.Context, _ *struct{}) (*body[ticketBody], error) {

@@ -95,7 +95,7 @@ func TestComponentAPI(t *testing.T) {
 	status, got, _ := o.call(t, adminauth.Viewer, http.MethodGet, "/component", "")
 	require.Equal(t, http.StatusOK, status)
 	assert.Equal(t, map[string]any{
-		"appid": testAppID, "mode": "server", "transport": "token", "name": "", "description": "",
+		"appid": testAppID, "mode": "server", "transport": "token", "name": "", "description": "", "color": "", "logo_url": "",
 		"callback": map[string]any{
 			"component_url": "http://localhost:8080/wxcallback/component", "biz_url": "http://localhost:8080/wxcallback/biz/$APPID$",
 		},

@@ -93,19 +93,24 @@ func (s *Service) credentials(ctx context.Context) (credentials, error) {
 // Profile is what operators write about the platform.
 type Profile struct {
 	Name, Description  string
+	Color              string // #rrggbb of buttons on our pages; empty: ours
+	LogoID             string // of the picture that Logo reads; empty: none
 	ReturnURLAllowlist []string
 }
 
 // Profile reads it; everything is empty at first.
 func (s *Service) Profile(ctx context.Context) (Profile, error) {
 	var p Profile
+	for _, item := range []struct {
+		into *string
+		key  string
+	}{{&p.Name, keyName}, {&p.Description, keyDescription}, {&p.Color, keyColor}, {&p.LogoID, keyLogoID}} {
+		var err error
+		if *item.into, _, err = s.deps.Settings.Get(ctx, item.key); err != nil {
+			return Profile{}, err
+		}
+	}
 	var err error
-	if p.Name, _, err = s.deps.Settings.Get(ctx, keyName); err != nil {
-		return Profile{}, err
-	}
-	if p.Description, _, err = s.deps.Settings.Get(ctx, keyDescription); err != nil {
-		return Profile{}, err
-	}
 	p.ReturnURLAllowlist, err = s.allowlist(ctx)
 	return p, err
 }
@@ -126,6 +131,8 @@ func (s *Service) allowlist(ctx context.Context) ([]string, error) {
 type Change struct {
 	AppSecret, MessageToken, EncodingAESKey *sealed.Secret
 	Name, Description                       *string
+	Color                                   *string // #rrggbb, or empty for ours
+	Logo                                    *string // data URL of a PNG or JPEG picture, or empty for none
 	ReturnURLAllowlist                      *[]string
 }
 
@@ -188,19 +195,28 @@ func (s *Service) putSecrets(ctx context.Context, tx pgx.Tx, c Change, by string
 }
 
 func (s *Service) putProfile(ctx context.Context, tx pgx.Tx, c Change, by string) error {
-	texts := []struct {
+	type text struct {
 		key   string
 		value *string
-	}{{keyName, c.Name}, {keyDescription, c.Description}}
+	}
+	texts := []text{{keyName, c.Name}, {keyDescription, c.Description}, {keyColor, c.Color}, {keyLogo, c.Logo}}
+	if c.Logo != nil {
+		id := ""
+		if *c.Logo != "" {
+			logo, err := parseLogo(*c.Logo)
+			if err != nil {
+				return err
+			}
+			id = logo.ID
+		}
+		texts = append(texts, text{keyLogoID, &id})
+	}
 	if c.ReturnURLAllowlist != nil {
 		list, err := json.Marshal(*c.ReturnURLAllowlist)
 		if err != nil {
 			return err
 		}
-		texts = append(texts, struct {
-			key   string
-			value *string
-		}{keyAllowlist, new(string(list))})
+		texts = append(texts, text{keyAllowlist, new(string(list))})
 	}
 	for _, t := range texts {
 		if t.value == nil {
@@ -260,6 +276,21 @@ func (s *Service) validate(c *Change) error {
 		*c.Description = strings.TrimSpace(legible([]byte(*c.Description)))
 		if utf8.RuneCountInString(*c.Description) > 1000 {
 			wrong.Add("body.description", "The description has at most 1000 characters.", nil)
+		}
+	}
+	if c.Color != nil {
+		*c.Color = strings.ToLower(strings.TrimSpace(*c.Color))
+		if *c.Color != "" && !colorPattern.MatchString(*c.Color) {
+			wrong.Add("body.color", "The colour is # and six hexadecimal digits, e.g. #0052d9, or empty.", nil)
+		}
+	}
+	if c.Logo != nil && *c.Logo != "" {
+		logo, err := parseLogo(*c.Logo)
+		if err != nil {
+			wrong.Add("body.logo", "The logo is a data URL of a PNG or JPEG picture of at most %d KiB and %d × %d pixels.", nil,
+				maxLogoBytes>>10, maxLogoPixels, maxLogoPixels)
+		} else {
+			*c.Logo = logo.dataURL()
 		}
 	}
 	if c.ReturnURLAllowlist != nil {

@@ -26,6 +26,13 @@ CREATE TABLE token (
     updated_at    timestamptz NOT NULL DEFAULT now()
 );
 
+-- When a token was last asked for, to the hour; those in use are refreshed ahead of their end.
+CREATE TABLE token_use (
+    key     text PRIMARY KEY,
+    used_at timestamptz NOT NULL
+);
+CREATE INDEX token_expiry ON token (expires_at);
+
 -- An id is the milliseconds of received_at since 1970, shifted left by 20 bits, and 20 bits of message_number, so that ids, times and
 -- partitions have one order. Partitions hold one day (UTC) each, are named message_YYYYMMDD and made by the program.
 CREATE SEQUENCE message_number;
@@ -64,5 +71,5 @@ CREATE TABLE message_dedupe (
 );
 
 -- +goose Down
-DROP TABLE message_dedupe, message, token, ticket_restart, component_ticket;
+DROP TABLE message_dedupe, message, token_use, token, ticket_restart, component_ticket;
 DROP SEQUENCE message_number;

@@ -19,6 +19,10 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/authorize/miniapp"
+	"github.com/wxsteward/wxsteward/authorize/profile"
+	"github.com/wxsteward/wxsteward/authorize/register"
+	"github.com/wxsteward/wxsteward/authorize/turn"
 	"github.com/wxsteward/wxsteward/codesubmit"
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/component/forward"
@@ -196,14 +200,26 @@ func (a *app) build() error {
 		TicketStaleAfter: c.ticketStale, MessageRetention: c.retention, Meter: meter, Now: now, Logger: a.log,
 	}, component.Deps{DB: a.pool, Keys: a.keys, Settings: store, Tokens: tokens, WeChat: wx, Queue: a.runner})
 	merchants := authorize.New(authorize.Config{
-		PublicURL: c.publicURL, MPBaseURL: c.mpBase, OpenBaseURL: c.openBase, RetryBase: c.retryBase, Now: now, Logger: a.log,
+		PublicURL: c.publicURL, MPBaseURL: c.mpBase, OpenBaseURL: c.openBase, RetryBase: c.retryBase,
+		SyncRate: c.rate / 2, // the rest is for everybody else
+		Now:      now, Logger: a.log,
 	}, authorize.Deps{DB: a.pool, Keys: a.keys, Tokens: tokens, WeChat: wx, Component: platform, Queue: a.runner, Locker: locks, Hub: a.hub})
+	reads := &turn.Reads{}
 	releases := codesubmit.New(codesubmit.Config{
 		DetectionPoll: c.detectionPoll, AuditPoll: c.auditPoll, RetryBase: c.retryBase, Location: c.location, Now: now, Logger: a.log,
-	}, codesubmit.Deps{DB: a.pool, Locker: locks, Queue: a.runner, Merchants: merchants, Platform: platform})
+	}, codesubmit.Deps{DB: a.pool, Locker: locks, Queue: a.runner, Merchants: merchants, Platform: platform, Reads: reads})
+	profiles := profile.New(profile.Config{Poll: c.auditPoll, Now: now, Logger: a.log}, profile.Deps{
+		DB: a.pool, Merchants: merchants, Locker: locks, Reads: reads, Queue: a.runner,
+	})
+	registrations := register.New(register.Config{Poll: min(c.auditPoll, time.Minute), RetryBase: c.retryBase, Now: now, Logger: a.log}, register.Deps{
+		DB: a.pool, Merchants: merchants, Platform: platform, Settings: store, Locker: locks, Queue: a.runner,
+	})
+	mini := miniapp.New(miniapp.Config{TrustGateway: c.mode == component.ModeCloudRun, Now: now, Logger: a.log}, miniapp.Deps{
+		Keys: a.keys, Merchants: merchants, Platform: platform,
+	})
 	guard := outbound.Guard{AllowPrivate: c.allowPrivate, Own: a.listeners()}
 	a.proxy = forward.NewProxy(forward.ProxyConfig{
-		Default: c.upstream, PublicURL: c.publicURL, KeepIdentity: c.mode == component.ModeCloudRun,
+		Default: c.upstream, PublicURL: c.publicURL, KeepIdentity: c.mode == component.ModeCloudRun, Identify: mini.Identify,
 		StripCookies: []string{adminauth.SessionCookie, adminauth.CSRFCookie}, Meter: meter, Logger: a.log,
 	}, forward.ProxyDeps{DB: a.pool, Settings: store, Guard: guard, Events: a.hub})
 	a.deliveries = forward.New(forward.Config{
@@ -213,9 +229,12 @@ func (a *app) build() error {
 	platform.Forward(a.deliveries)
 	platform.Handle(merchants)
 	platform.Handle(releases)
+	platform.Handle(profiles)
+	platform.Handle(registrations)
 	merchants.OnWithdrawn(releases.AuthorizerWithdrawn)
+	merchants.OnAuthorized(registrations.OnAuthorized)
 	platform.AddCheck(merchants.CheckScopes)
-	for _, register := range []func(*jobs.Runner) error{platform.RegisterJobs, merchants.RegisterJobs, releases.RegisterJobs, a.auth.InstallJobs} {
+	for _, register := range []func(*jobs.Runner) error{platform.RegisterJobs, merchants.RegisterJobs, releases.RegisterJobs, profiles.RegisterJobs, registrations.RegisterJobs, a.auth.InstallJobs} {
 		if err := register(a.runner); err != nil {
 			return err
 		}
@@ -223,7 +242,10 @@ func (a *app) build() error {
 	e := a.server.Echo()
 	platform.RegisterRoutes(e)
 	merchants.RegisterRoutes(e)
+	mini.RegisterRoutes(e)
 	a.describe(platform, merchants, releases)
+	profiles.RegisterAPI(a.server.API())
+	registrations.RegisterAPI(a.server.API())
 	if a.sim != nil {
 		a.sim.register(e, a.auth)
 		a.sim.platform = platform

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,7 +16,14 @@ import (
 // readyWorld is a running program with authorized merchants and one template.
 func readyWorld(t *testing.T, merchants ...string) (*world, *operator, int64) {
 	t.Helper()
+	return readyWorldWith(t, nil, merchants...)
+}
+
+// readyWorldWith is readyWorld with further settings.
+func readyWorldWith(t *testing.T, env map[string]string, merchants ...string) (*world, *operator, int64) {
+	t.Helper()
 	w := newWorld(t, nil)
+	maps.Copy(w.env, env)
 	for _, appid := range merchants {
 		w.addMerchant(appid, nil)
 	}

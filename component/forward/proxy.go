@@ -39,6 +39,9 @@ type ProxyConfig struct {
 	// KeepIdentity passes X-WX-… headers on: they come from WeChat's gateway (cloudrun mode). Otherwise clients made them
 	// up, and they are removed.
 	KeepIdentity bool
+	// Identify says who calls, in X-WX-… headers that take the place of the client's; nil, or nil from it: nobody is known.
+	// It is asked about every request that is passed on, so it must be fast.
+	Identify func(r *http.Request) http.Header
 	// StripCookies are the names of cookies that are ours and stay here, in both directions.
 	StripCookies []string
 	// Meter hears of requests passed on; nil: nobody.

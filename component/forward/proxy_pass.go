@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
@@ -110,6 +111,9 @@ func (p *Proxy) rewrite(target *url.URL) func(*httputil.ProxyRequest) {
 		}
 		h := r.Out.Header
 		p.stripRequest(h)
+		if p.cfg.Identify != nil {
+			p.identify(r.In, h)
+		}
 		v := passageFrom(r.In.Context())
 		r.SetXForwarded()
 		if proto := p.forwardedProto(r.In, v.client); proto != "" {
@@ -178,6 +182,20 @@ func (p *Proxy) stripRequest(h http.Header) {
 		return
 	}
 	h["Cookie"] = kept
+}
+
+// identify puts the caller's verified identity into the request.
+func (p *Proxy) identify(in *http.Request, h http.Header) {
+	verified := p.cfg.Identify(in)
+	if len(verified) == 0 {
+		return
+	}
+	for name := range h { // whatever way a client wrote them
+		if strings.HasPrefix(strings.ToLower(strings.ReplaceAll(name, "_", "-")), "x-wx-") {
+			delete(h, name)
+		}
+	}
+	maps.Copy(h, verified)
 }
 
 func (p *Proxy) mayHoldOurs(line string) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -14,10 +15,14 @@ import (
 // outside recognises failures that are not ours.
 func outside(err error, lang string) Problem {
 	if refusal, ok := errors.AsType[*wechat.APIError](err); ok {
-		return refused(refusal, lang)
+		p := refused(refusal, lang)
+		p.RetryAfter = wechat.RetryAfter(err, time.Now())
+		return p
 	}
 	if _, ok := errors.AsType[*wechat.TransportError](err); ok {
-		return ProblemOf(WeChatUnavailable, "", lang)
+		p := ProblemOf(WeChatUnavailable, "", lang)
+		p.RetryAfter = wechat.RetryAfter(err, time.Now())
+		return p
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return ProblemOf(TooLarge, "", lang)

@@ -70,6 +70,44 @@ func chinese(format string) (translated string, ok bool) {
 	case "This is not a cursor of this list; leave it out to start again.":
 		return "分页游标无效，请去掉 cursor 从第一页开始。", true
 
+	// authorize, the directory
+	case "The parameter appid is not an appid.":
+		return "参数 appid 不是有效的 appid。", true
+	case "Name at most %d merchants at once, or use a filter.":
+		return "一次最多指定 %d 个商户，更多时请使用筛选条件。", true
+	case "Say which labels to add or to remove.":
+		return "请填写要添加或移除的标签。", true
+	case "The label %s is to be added and to be removed.":
+		return "标签“%s”同时出现在添加和移除中。", true
+	case "Name merchants by appids or by a filter, not by both.":
+		return "请用 appids 或筛选条件之一指定商户，不要同时使用。", true
+	case "Name merchants by appids or by a filter.":
+		return "请用 appids 或筛选条件指定商户。", true
+	case "A note has 1 to %d characters.":
+		return "备注须为 1 至 %d 个字符。", true
+	case "The file has more than %d MiB. Divide it.":
+		return "文件超过 %d MiB，请拆分后再导入。", true
+	case "The file is empty. Its first line names the columns, e.g. appid,biz_id,labels,ext.":
+		return "文件是空的。第一行须为列名，例如 appid,biz_id,labels,ext。", true
+	case "The first line of the file is not CSV: a quotation mark stands where it may not, or is not closed.":
+		return "文件第一行不是合法的 CSV：引号的位置不对，或没有闭合。", true
+	case "The column %s is there twice.":
+		return "列“%s”出现了两次。", true
+	case "The column appid is missing. The first line names the columns, e.g. appid,biz_id,labels,ext.":
+		return "缺少 appid 列。第一行须为列名，例如 appid,biz_id,labels,ext。", true
+	case "There is nothing to import: none of the columns biz_id, labels and ext is there.":
+		return "没有可导入的内容：biz_id、labels、ext 三列都不存在。", true
+	case "The appid is missing, or has spaces or control characters.":
+		return "appid 为空，或含有空格、控制字符。", true
+	case "The row has fewer cells than the first line.":
+		return "该行的单元格数少于第一行。", true
+	case "This is not CSV: a cell with quotation marks in it stands in quotation marks, and those in it are doubled. One that is never closed swallows all rows after it.":
+		return "不是合法的 CSV：含引号的单元格须用引号括起，其中的引号须写两遍；没有闭合的引号会吞掉后面所有的行。", true
+	case "The row has characters that are neither UTF-8 nor GB18030. Save the file as CSV UTF-8.":
+		return "该行含有既不是 UTF-8 也不是 GB18030 的字符，请把文件另存为“CSV UTF-8”。", true
+	case "A biz id has 1 to 128 characters, without control characters: %s":
+		return "业务编号须为 1 至 128 个字符，不能含控制字符：%s", true
+
 	// component
 	case "The parameter appid is missing.":
 		return "缺少参数 appid。", true
@@ -123,24 +161,28 @@ func chinese(format string) (translated string, ok bool) {
 		return "域名格式不正确", true
 
 	// authorize
+	case "Too many requests from your address. Try again in %d s.":
+		return "来自您的网络地址的请求过多，请 %d 秒后再试。", true
+	case "size is a number of pixels from %d to %d.":
+		return "size 是像素数，须在 %d 到 %d 之间。", true
+	case "The colour is # and six hexadecimal digits, e.g. #0052d9, or empty.":
+		return "颜色须为 # 加六位十六进制数字，例如 #0052d9；留空则使用默认颜色。", true
+	case "The logo is a data URL of a PNG or JPEG picture of at most %d KiB and %d × %d pixels.":
+		return "徽标须为 PNG 或 JPEG 图片的 data URL，不超过 %d KiB 和 %d × %d 像素。", true
 	case "There is no such authorization link.":
 		return "没有这个授权链接。", true
 	case "The authorization link is %s.":
 		return "授权链接已不可用（%s）。", true
 	case "The address has no usable auth_code.":
 		return "地址中没有有效的授权码（auth_code）。", true
-	case "Too many visits. Try again in a minute.":
-		return "访问过于频繁，请一分钟后再试。", true
-	case "Too many authorization codes from your address. Try again in half a minute.":
-		return "来自您所在网络的授权码过多，请半分钟后再试。", true
 	case "Too many wrong authorization codes for this link. Try again in half a minute.":
 		return "此链接收到的无效授权码过多，请半分钟后再试。", true
 	case "There is no such merchant; it may never have authorized.":
 		return "没有这个商户，它可能从未授权。", true
 	case "This merchant has withdrawn its authorization. Make a new link and have the merchant authorize again.":
 		return "该商户已取消授权，不能再代为调用。需要时请新建授权链接，请商户重新授权。", true
-	case "kind is miniprogram, official or any.":
-		return "kind 须为 miniprogram、official 或 any。", true
+	case "kind is miniprogram, official, any, or WeChat's number of another kind: %s.":
+		return "kind 须为 miniprogram、official、any，或微信对其他账号类型的编号：%s。", true
 	case "appid is WeChat's id of the account, e.g. wx1234567890abcdef.":
 		return "appid 是微信的账号编号，例如 wx1234567890abcdef。", true
 	case "func_scopes are numbers of permission sets, e.g. [18, 30].":
@@ -385,6 +427,148 @@ func chinese(format string) (translated string, ok bool) {
 		return "已自动暂停：目标自 %s 起一直没有成功接收。请修复目标后启用规则，等待中的消息会随即投递。", true
 	case "This is no id.":
 		return "这不是有效的 ID。", true
+
+	// authorize/miniapp
+	case "The body must be a JSON object.":
+		return "请求体须为 JSON 对象。", true
+	case "Name the mini program that calls.":
+		return "请填写发起调用的小程序的 AppID。", true
+	case "Send the code that wx.login gave.":
+		return "请传入 wx.login 得到的 code。", true
+	case "Nobody is known behind this call. Sign in with wx.login and POST /miniapp/login.":
+		return "无法识别这次调用的用户，请先调用 wx.login，再用 POST /miniapp/login 登录。", true
+	case "This mini program has not authorized the platform.":
+		return "该小程序没有授权给本平台。", true
+	case "The session is over or not valid. Sign in again with wx.login and POST /miniapp/login.":
+		return "登录已过期或无效，请重新调用 wx.login，再用 POST /miniapp/login 登录。", true
+	case "This code is wrong, used or older than five minutes. Call wx.login again.":
+		return "该 code 有误、已使用或超过五分钟，请重新调用 wx.login。", true
+	case "Send either code or cloud_id, as the phone number button gave it.":
+		return "请传入获取手机号按钮给出的 code 或 cloud_id，二者择一。", true
+	case "WeChat gives no phone number for this; it is wrong, used or older than five minutes. Let the user press the button again.":
+		return "微信没有给出手机号：凭证有误、已使用或超过五分钟，请让用户再点一次按钮。", true
+
+	// authorize/profile, authorize/turn
+	case "A rollout or another operator is at work on this merchant. Try again in a moment.":
+		return "有发布单或其他操作员正在处理该商户，请稍后再试。", true
+	case "Enter a text of 1 to %d characters, without control characters.":
+		return "请填写 1 至 %d 个字符，不含控制字符。", true
+	case "The picture is a PNG, JPEG or GIF of at most 2 MB.":
+		return "图片须为不超过 2 MB 的 PNG、JPEG 或 GIF。", true
+	case "A crop is four numbers from 0 to 1: left, top, right, bottom.":
+		return "裁剪范围为四个 0 到 1 之间的数：左、上、右、下。", true
+	case "Choose a category of the second level.":
+		return "请选择二级类目。", true
+	case "Each certificate has a name and an uploaded picture.":
+		return "每项资质都要有名称和已上传的图片。", true
+	case "Say in 1 to %d characters what the interface is for.":
+		return "请用 1 至 %d 个字符说明接口的用途。", true
+	case "Show WeChat what it is for: pages, pictures or a video, at least one.":
+		return "请提供页面、图片或视频中的至少一项，说明使用场景。", true
+	case "There may be %d pictures.":
+		return "图片最多 %d 张。", true
+	case "There may be one video, in MP4.":
+		return "视频最多一个，须为 MP4。", true
+	case "WeChat has such a change of this merchant already. Wait until it is decided.":
+		return "该商户已有同类修改在微信审核，请等待结果。", true
+	case "A path may have %d characters.":
+		return "路径最长 %d 个字符。", true
+	case "The width is %d to %d pixels.":
+		return "宽度为 %d 至 %d 像素。", true
+	case "Only codes of the released version have a scene.":
+		return "只有线上版的小程序码可以带 scene。", true
+	case "A scene has at most %d visible ASCII characters.":
+		return "scene 最长 %d 个可见英文字符。", true
+	case "With a scene the path has no query; put it into the scene.":
+		return "使用 scene 时路径不能带参数，请把参数放进 scene。", true
+	case "For the released version name a page, or a scene.":
+		return "线上版的小程序码须填写页面路径或 scene。", true
+	case "Enter the user's WeChat id, as its owner sees it in WeChat under Me.":
+		return "请填写用户的微信号（用户可在微信“我”的页面查看）。", true
+
+	// authorize/register
+	case "There is no kind of registration %q.":
+		return "没有 %q 这种注册方式。", true
+	case "Name the trial mini program.":
+		return "请填写要转正的试用小程序的 AppID。", true
+	case "WeChat gives the appid of a new mini program.":
+		return "新小程序的 AppID 由微信分配，无需填写。", true
+	case "Registration %s of the same owner is open. Wait for its end or cancel it.":
+		return "同一主体的注册任务 %s 正在进行，请等它结束或先取消。", true
+	case "There is no such registration.":
+		return "没有这个注册任务。", true
+	case "Only a registration that has come to nothing can be tried again; this one is %s.":
+		return "只有未成功的注册任务才能重试，当前状态为 %s。", true
+	case "Another registration of the same owner is open.":
+		return "同一主体已有另一个注册任务正在进行。", true
+	case "This registration has its merchant already.":
+		return "该注册任务已有对应的商户。", true
+	case "This merchant has come of another registration.":
+		return "该商户属于另一个注册任务。", true
+	case "Nothing is to be confirmed here; the registration is %s.":
+		return "该注册任务无需确认，当前状态为 %s。", true
+	case "A path is like wxa/component/fastregisterpersonalweapp; actions are words.":
+		return "路径的格式如 wxa/component/fastregisterpersonalweapp，action 只能是单词。", true
+	case "This kind of registration needs it.":
+		return "这种注册方式需要填写此项。", true
+	case "WeChat takes only the 18-digit unified social credit code (统一社会信用代码).":
+		return "微信只接受 18 位统一社会信用代码。", true
+	case "Enter a phone number.":
+		return "请填写电话号码。", true
+	case "The name of a trial mini program has 4 to 30 letters; a Chinese character counts as two.":
+		return "试用小程序的名称为 4 至 30 个字符，一个汉字算两个字符。", true
+	case "Waits for the owner to open the address.":
+		return "等待主体打开链接确认。", true
+	case "Nobody confirmed within 24 hours. Try again and have the owner confirm in time.":
+		return "24 小时内无人确认，请重试，并提醒主体及时确认。", true
+	case "The owner has refused.":
+		return "主体已拒绝。", true
+	case "The owner has agreed.":
+		return "主体已同意。", true
+	case "The face check has begun.":
+		return "已发起人脸核身。", true
+	case "The face check failed; the owner can open the address again.":
+		return "人脸核身未通过，主体可以再次打开链接。", true
+	case "The face check is passed.":
+		return "人脸核身已通过。", true
+	case "A code was sent to the owner's phone.":
+		return "已向主体的手机发送验证码。", true
+	case "The phone check failed; the owner can open the address again.":
+		return "手机验证未通过，主体可以再次打开链接。", true
+	case "The phone check is passed.":
+		return "手机验证已通过。", true
+	case "WeChat has the data and is checking them.":
+		return "资料已提交，微信正在核验。", true
+	case "WeChat did not create the mini program. Try again; if it goes on, ask WeChat.":
+		return "微信没有创建小程序，请重试；若持续出现，请联系微信。", true
+	case "The mini program is created.":
+		return "小程序已创建。", true
+	case "The mini program is created and verified.":
+		return "小程序已创建并完成验证。", true
+	case "The verification failed. Check the owner's data and try again.":
+		return "验证未通过，请核对主体资料后重试。", true
+	case "The names of company and legal person do not agree. Correct them and try again.":
+		return "企业与法人姓名不一致，请更正后重试。", true
+	case "The company is deregistered.":
+		return "该企业已注销。", true
+	case "The company does not exist, or its data are not up to date yet.":
+		return "该企业不存在，或工商信息尚未更新。", true
+	case "Name or identity card of the legal person do not agree with the register. Correct them and try again.":
+		return "法人姓名或身份证号码与工商登记不一致，请更正后重试。", true
+	case "The register does not have the identity card yet. Try again in 5 to 15 working days.":
+		return "工商登记中还没有该身份证信息，请 5 至 15 个工作日后重试。", true
+	case "The data of company or legal person do not agree with the register. Correct them and try again.":
+		return "企业或法人信息与工商登记不一致，请更正后重试。", true
+	case "The owner has as many mini programs as allowed. It must close one first.":
+		return "该主体的小程序数量已达上限，请先注销一个。", true
+	case "WeChat has put the owner, administrator or phone number on its black list. Use another, or ask WeChat.":
+		return "主体、管理员或手机号因违规在微信的黑名单中，请更换或联系微信。", true
+	case "The administrator is bound to as many accounts as allowed. Choose another administrator.":
+		return "管理员绑定的账号数量已达上限，请更换管理员。", true
+	case "The administrator's phone is bound to as many accounts as allowed. Use another phone number.":
+		return "管理员手机绑定的账号数量已达上限，请更换手机号。", true
+	case "The administrator's identity card has registered as many accounts as allowed. Choose another administrator.":
+		return "管理员身份证注册的账号数量已达上限，请更换管理员。", true
 	}
 	return "", false
 }

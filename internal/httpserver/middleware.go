@@ -125,12 +125,16 @@ func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limit bounds the body of API calls.
+// limit bounds the body of API calls. An operation for files says itself how much it takes.
 func (s *Server) limit(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		req := c.Request()
 		if isAPI(req.URL.Path) && req.Body != nil {
-			req.Body = http.MaxBytesReader(c.Response(), req.Body, maxAPIBodyBytes+1)
+			limit := int64(maxAPIBodyBytes)
+			if item := s.api.OpenAPI().Paths[strings.TrimPrefix(c.Path(), apiPrefix)]; item != nil && item.Post != nil && req.Method == http.MethodPost {
+				limit = max(limit, item.Post.MaxBodyBytes)
+			}
+			req.Body = http.MaxBytesReader(c.Response(), req.Body, limit+1)
 		}
 		return next(c)
 	}

@@ -23,7 +23,7 @@ const (
 	writeTimeout    = 2 * time.Minute // calls to WeChat made while a page waits take up to one minute
 	idleTimeout     = 2 * time.Minute
 	maxHeaderBytes  = 64 << 10
-	maxAPIBodyBytes = 1 << 20
+	maxAPIBodyBytes = 4 << 20 // of any operation; most allow 1 MiB, as Huma has it
 )
 
 // Config says how to serve.

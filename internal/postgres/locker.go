@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -51,6 +53,27 @@ func (l *Locker) Do(ctx context.Context, key string, fn func(ctx context.Context
 		return fmt.Errorf("lock %q: %w", key, err)
 	}
 	return hold(ctx, conn, key, fn)
+}
+
+// Within is Do that gives up waiting after patience, and reports whether it got the lock.
+func (l *Locker) Within(ctx context.Context, patience time.Duration, key string, fn func(ctx context.Context) error) (got bool, err error) {
+	conn, err := l.connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer closeConn(ctx, conn)
+	if _, err := conn.Exec(ctx, "SELECT set_config('lock_timeout', $1, false)", strconv.FormatInt(max(1, patience.Milliseconds()), 10)); err != nil {
+		return false, fmt.Errorf("lock %q: %w", key, err)
+	}
+	_, err = conn.Exec(ctx, "SELECT pg_advisory_lock($1)", lockID(key))
+	const lockNotAvailable = "55P03"
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == lockNotAvailable {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("lock %q: %w", key, err)
+	}
+	return true, hold(ctx, conn, key, fn)
 }
 
 func (l *Locker) connect(ctx context.Context) (*pgx.Conn, error) {

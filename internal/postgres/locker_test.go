@@ -144,3 +144,26 @@ func TestCanceledWorkGivesTheLockBack(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, got)
 }
+
+func TestPatienceEndsTheWaitForALock(t *testing.T) {
+	t.Parallel()
+	locker := postgres.NewLocker(postgrestest.New(t))
+	ran := false
+	require.NoError(t, locker.Do(t.Context(), "k", func(ctx context.Context) error {
+		got, err := locker.Within(ctx, 20*time.Millisecond, "k", func(context.Context) error { ran = true; return nil })
+		require.False(t, got)
+		return err
+	}))
+	require.False(t, ran)
+	mine := errors.New("mine")
+	got, err := locker.Within(t.Context(), 20*time.Millisecond, "k", func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			t.Error("patience is for the wait, not for the work")
+		case <-time.After(100 * time.Millisecond):
+		}
+		return mine
+	})
+	require.True(t, got)
+	require.ErrorIs(t, err, mine)
+}

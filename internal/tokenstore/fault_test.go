@@ -177,7 +177,7 @@ func TestRefreshSurvivesARestartOfTheDatabase(t *testing.T) {
 	})
 	requireToken(t, "access-1", got, err)
 	require.EqualValues(t, 1, w.calls.Load())
-	has, err := f.store.HasRefresh(ctx, key)
+	stored, err := f.store.RefreshToken(ctx, key)
 	require.NoError(t, err)
-	require.True(t, has)
+	require.True(t, !stored.Secret.IsZero())
 }

@@ -101,16 +101,38 @@ func deleteRow(ctx context.Context, db postgres.DB, key string) error {
 	return err
 }
 
-func hasRefresh(ctx context.Context, db postgres.DB, key string) (bool, error) {
-	var ok bool
-	err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM token WHERE key = $1 AND refresh_token IS NOT NULL)`, key).Scan(&ok)
-	return ok, err
+func (s *Store) replaceRefresh(ctx context.Context, db postgres.DB, key string, version time.Time, refresh sealed.Secret) (bool, error) {
+	box, err := s.keys.Seal(refresh, purposeRefresh(key))
+	if err != nil {
+		return false, err
+	}
+	const q = `INSERT INTO token (key, refresh_token, updated_at) VALUES ($1, $2, clock_timestamp())
+		ON CONFLICT (key) DO UPDATE SET access_token = NULL, obtained_at = NULL, expires_at = NULL,
+			refresh_token = excluded.refresh_token, updated_at = excluded.updated_at WHERE token.updated_at = $3`
+	tag, err := db.Exec(ctx, q, key, box, version)
+	return tag.RowsAffected() == 1, err
 }
 
-func expiring(ctx context.Context, db postgres.DB, prefix string, before time.Time, limit int) ([]string, error) {
-	const q = `SELECT key FROM token WHERE starts_with(key, $1) AND (expires_at IS NULL OR expires_at < $2)
-		ORDER BY expires_at DESC NULLS LAST, key LIMIT $3`
-	rows, err := db.Query(ctx, q, prefix, before, limit)
+func haveRefresh(ctx context.Context, db postgres.DB, keys []string) ([]string, error) {
+	rows, err := db.Query(ctx, `SELECT key FROM token WHERE key = ANY($1) AND refresh_token IS NOT NULL`, keys)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+func noteUse(ctx context.Context, db postgres.DB, key string, at time.Time) error {
+	const q = `INSERT INTO token_use AS u (key, used_at) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET used_at = excluded.used_at
+		WHERE u.used_at < excluded.used_at`
+	_, err := db.Exec(ctx, q, key, at)
+	return err
+}
+
+func inUse(ctx context.Context, db postgres.DB, prefix string, since, before time.Time, limit int) ([]string, error) {
+	const q = `SELECT t.key FROM token t JOIN token_use u USING (key)
+		WHERE starts_with(t.key, $1) AND u.used_at >= $2 AND t.refresh_token IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at < $3)
+		ORDER BY t.expires_at NULLS LAST, t.key LIMIT $4`
+	rows, err := db.Query(ctx, q, prefix, since, before, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,11 @@ import (
 const (
 	// freshFor is how long a token must still be good; a failing refresh has that time to be repeated in.
 	freshFor = 5 * time.Minute
+	// aheadFor is how long before its end a token in use is refreshed; freshFor later its callers would have to wait for that.
+	aheadFor = 15 * time.Minute
+	// useStep is how exactly the use of a token is noted, maxUsed how many keys are remembered for it.
+	useStep = time.Hour
+	maxUsed = 100000
 	// usableFor is how long a token must still be good to be used when its refresh has failed.
 	usableFor = 30 * time.Second
 	// maxRefreshes bounds how many refreshes of one kind hold a connection, so that they leave some for the rest.
@@ -37,9 +42,9 @@ type stored struct {
 	version    time.Time // of the row; zero if it was made in this transaction
 }
 
-func (t stored) fresh(now time.Time) bool {
+func (t stored) fresh(now time.Time, margin time.Duration) bool {
 	life := t.ExpiresAt.Sub(t.obtainedAt)
-	return !t.Access.IsZero() && t.ExpiresAt.Sub(now) >= min(freshFor, life/2)
+	return !t.Access.IsZero() && t.ExpiresAt.Sub(now) >= min(margin, life/2)
 }
 
 func (t stored) usable(now time.Time) bool {
@@ -59,7 +64,7 @@ func (h *held) stored() stored {
 }
 
 // fly is a refresh shared by all who wait for it, so the ctx of the first of them gives only its values.
-func (s *Store) fly(ctx context.Context, key string, refresh Refresher) (t Token, err error) {
+func (s *Store) fly(ctx context.Context, key string, margin time.Duration, refresh Refresher) (t Token, err error) {
 	ctx = context.WithoutCancel(ctx)
 	defer func() { // a panic here would end the process: no caller's recover is above it
 		if r := recover(); r != nil {
@@ -71,11 +76,11 @@ func (s *Store) fly(ctx context.Context, key string, refresh Refresher) (t Token
 	slot <- struct{}{} // those who have one give it back within their time-outs
 	defer func() { <-slot }()
 
-	t, err = s.refreshLocked(ctx, key, refresh)
+	t, err = s.refreshLocked(ctx, key, margin, refresh)
 	giveUp := time.Now().Add(keepTrying)
 	for pause := 50 * time.Millisecond; err != nil && s.heldFor(key) != nil && time.Now().Before(giveUp); pause *= 2 {
 		time.Sleep(pause)
-		t, err = s.refreshLocked(ctx, key, refresh)
+		t, err = s.refreshLocked(ctx, key, margin, refresh)
 	}
 	if err != nil && s.heldFor(key) != nil {
 		s.logger.ErrorContext(ctx, "refreshed token could not be stored yet", "key", key, "error", err)
@@ -84,7 +89,7 @@ func (s *Store) fly(ctx context.Context, key string, refresh Refresher) (t Token
 }
 
 // refreshLocked does the work under the row's lock, which every process waits for.
-func (s *Store) refreshLocked(ctx context.Context, key string, refresh Refresher) (Token, error) {
+func (s *Store) refreshLocked(ctx context.Context, key string, margin time.Duration, refresh Refresher) (Token, error) {
 	waitCtx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	tx, err := s.db.Begin(waitCtx)
@@ -96,12 +101,12 @@ func (s *Store) refreshLocked(ctx context.Context, key string, refresh Refresher
 	if err != nil {
 		return Token{}, err
 	}
-	if row.fresh(s.now()) { // another process was first, or our own commit has arrived after all
+	if row.fresh(s.now(), margin) { // another process was first, or our own commit has arrived after all
 		s.hold(key, nil)
 		return row.Token, nil
 	}
 	h := s.heldFor(key)
-	if h == nil || !h.version.Equal(row.version) || !h.stored().fresh(s.now()) {
+	if h == nil || !h.version.Equal(row.version) || !h.stored().fresh(s.now(), margin) {
 		s.hold(key, nil)
 		h, err = s.ask(waitCtx, row, refresh)
 		if err != nil {

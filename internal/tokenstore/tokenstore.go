@@ -49,11 +49,12 @@ type Store struct {
 	mu    sync.Mutex
 	slots map[string]chan struct{} // by kind
 	held  map[string]*held         // by key
+	used  map[string]time.Time     // by key, when its use was last noted
 }
 
 // New makes a Store. db is a pool with at least 8 connections: refreshes hold up to 4 for each of two kinds of key.
 func New(db postgres.DB, keys *sealed.Keyring, now func() time.Time, logger *slog.Logger) *Store {
-	return &Store{db: db, keys: keys, now: now, logger: logger, slots: map[string]chan struct{}{}, held: map[string]*held{}}
+	return &Store{db: db, keys: keys, now: now, logger: logger, slots: map[string]chan struct{}{}, held: map[string]*held{}, used: map[string]time.Time{}}
 }
 
 // Get returns a token that is good for at least five more minutes (for half of its life, where that is less),
@@ -63,14 +64,24 @@ func New(db postgres.DB, keys *sealed.Keyring, now func() time.Time, logger *slo
 //
 // Do not call it in a transaction that has written the same key.
 func (s *Store) Get(ctx context.Context, key string, refresh Refresher) (Token, error) {
+	return s.get(ctx, key, freshFor, refresh)
+}
+
+// Ahead is Get for whoever refreshes before others have to wait: the token is good for at least aheadFor (half of its life,
+// where that is less). It does not count as use.
+func (s *Store) Ahead(ctx context.Context, key string, refresh Refresher) (Token, error) {
+	return s.get(ctx, key, aheadFor, refresh)
+}
+
+func (s *Store) get(ctx context.Context, key string, margin time.Duration, refresh Refresher) (Token, error) {
 	t, ok, err := s.peek(ctx, s.db, key)
 	if err != nil {
 		return Token{}, err
 	}
-	if ok && t.fresh(s.now()) {
+	if ok && t.fresh(s.now(), margin) {
 		return t.Token, nil
 	}
-	flight := s.flights.DoChan(key, func() (any, error) { return s.fly(ctx, key, refresh) })
+	flight := s.flights.DoChan(key, func() (any, error) { return s.fly(ctx, key, margin, refresh) })
 	select {
 	case <-ctx.Done():
 		return Token{}, fmt.Errorf("token %s: %w", key, context.Cause(ctx))
@@ -145,21 +156,71 @@ func (s *Store) Delete(ctx context.Context, db postgres.DB, key string) error {
 	return nil
 }
 
-// HasRefresh reports whether a refresh token is stored.
-func (s *Store) HasRefresh(ctx context.Context, key string) (bool, error) {
-	ok, err := hasRefresh(ctx, s.db, key)
-	if err != nil {
-		return false, fmt.Errorf("token %s: %w", key, err)
-	}
-	return ok, nil
+// Stored is a refresh token as it was read; zero where there is none.
+type Stored struct {
+	Secret  sealed.Secret
+	version time.Time // of its row
 }
 
-// Expiring lists at most limit keys with the prefix whose access token is missing or ends before now + within.
-// Those that end latest come first, so that tokens which cannot be refreshed any more do not crowd out the others.
-func (s *Store) Expiring(ctx context.Context, prefix string, within time.Duration, limit int) ([]string, error) {
-	keys, err := expiring(ctx, s.db, prefix, s.now().Add(within), limit)
+// RefreshToken reads the refresh token of a key.
+func (s *Store) RefreshToken(ctx context.Context, key string) (Stored, error) {
+	row, err := s.read(ctx, s.db, key, false)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Stored{}, nil
+	}
+	return Stored{row.refresh, row.version}, err
+}
+
+// ReplaceRefresh stores a refresh token in place of one read before, unless there is another by now. Access tokens are
+// dropped, they belong to an authorization that has ended.
+func (s *Store) ReplaceRefresh(ctx context.Context, db postgres.DB, key string, was Stored, refresh sealed.Secret) (replaced bool, err error) {
+	replaced, err = s.replaceRefresh(ctx, db, key, was.version, refresh)
 	if err != nil {
-		return nil, fmt.Errorf("tokens that expire: %w", err)
+		return false, fmt.Errorf("replace refresh token %s: %w", key, err)
+	}
+	return replaced, nil
+}
+
+// HaveRefresh tells for which keys a refresh token is stored.
+func (s *Store) HaveRefresh(ctx context.Context, db postgres.DB, keys []string) (map[string]bool, error) {
+	found, err := haveRefresh(ctx, db, keys)
+	if err != nil {
+		return nil, fmt.Errorf("tokens on record: %w", err)
+	}
+	have := make(map[string]bool, len(found))
+	for _, key := range found {
+		have[key] = true
+	}
+	return have, nil
+}
+
+// Used notes that somebody asks for the token of a key; see InUse. It writes once in an hour.
+func (s *Store) Used(ctx context.Context, key string) error {
+	now := s.now()
+	s.mu.Lock()
+	known := now.Sub(s.used[key]) < useStep
+	if !known {
+		if len(s.used) >= maxUsed {
+			clear(s.used)
+		}
+		s.used[key] = now
+	}
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	if err := noteUse(ctx, s.db, key, now); err != nil {
+		return fmt.Errorf("note use of token %s: %w", key, err)
+	}
+	return nil
+}
+
+// InUse lists at most limit keys with the prefix that were used since a time and whose access token is missing or ends within
+// aheadFor, those first that end first. Keys without a refresh token are left out, nothing can be done for them.
+func (s *Store) InUse(ctx context.Context, prefix string, since time.Time, limit int) ([]string, error) {
+	keys, err := inUse(ctx, s.db, prefix, since, s.now().Add(aheadFor), limit)
+	if err != nil {
+		return nil, fmt.Errorf("tokens in use: %w", err)
 	}
 	return keys, nil
 }

@@ -186,9 +186,9 @@ func TestGet(t *testing.T) {
 		wg.Wait()
 		failed := w.calls.Load()
 		require.Less(t, failed, int64(20))
-		has, err := f.store.HasRefresh(t.Context(), key)
+		stored, err := f.store.RefreshToken(t.Context(), key)
 		require.NoError(t, err)
-		require.False(t, has)
+		require.False(t, !stored.Secret.IsZero())
 
 		ok := newWechat()
 		got, err := f.store.Get(t.Context(), key, ok.refresher)
@@ -384,9 +384,9 @@ func TestPutAndDelete(t *testing.T) {
 		_, ok, err := f.store.Peek(t.Context(), key)
 		require.NoError(t, err)
 		require.False(t, ok)
-		has, err := f.store.HasRefresh(t.Context(), key)
+		stored, err := f.store.RefreshToken(t.Context(), key)
 		require.NoError(t, err)
-		require.True(t, has)
+		require.True(t, !stored.Secret.IsZero())
 	})
 	t.Run("after a delete nothing is left, and deleting again is no error", func(t *testing.T) {
 		t.Parallel()
@@ -395,9 +395,9 @@ func TestPutAndDelete(t *testing.T) {
 		for range 2 {
 			require.NoError(t, f.store.Delete(t.Context(), f.pool, key))
 		}
-		has, err := f.store.HasRefresh(t.Context(), key)
+		stored, err := f.store.RefreshToken(t.Context(), key)
 		require.NoError(t, err)
-		require.False(t, has)
+		require.False(t, !stored.Secret.IsZero())
 	})
 	t.Run("tokens are sealed in the table and cannot be moved to another row", func(t *testing.T) {
 		t.Parallel()
@@ -414,19 +414,94 @@ func TestPutAndDelete(t *testing.T) {
 	})
 }
 
-func TestExpiring(t *testing.T) {
+func TestTokensInUse(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	for k, life := range map[string]time.Duration{
-		"authorizer:soon": 10 * time.Minute, "authorizer:over": time.Nanosecond, "authorizer:later": 2 * time.Hour, "component:soon": time.Minute,
+		"authorizer:soon": 10 * time.Minute, "authorizer:over": time.Nanosecond, "authorizer:later": 2 * time.Hour, "authorizer:idle": time.Minute,
+		"authorizer:long-ago": time.Minute, "component:soon": time.Minute,
 	} {
-		require.NoError(t, f.store.Put(t.Context(), f.pool, k, tokenstore.Grant{Access: sealed.New("a"), ExpiresIn: life}))
+		require.NoError(t, f.store.Put(t.Context(), f.pool, k, tokenstore.Grant{Access: sealed.New("a"), ExpiresIn: life, Refresh: sealed.New("r")}))
 	}
 	require.NoError(t, f.store.PutRefresh(t.Context(), f.pool, "authorizer:none", sealed.New("r")))
-	got, err := f.store.Expiring(t.Context(), "authorizer:", 15*time.Minute, 10)
+	require.NoError(t, f.store.Put(t.Context(), f.pool, "authorizer:lost", tokenstore.Grant{Access: sealed.New("a"), ExpiresIn: time.Minute}))
+	f.clock.advance(-4 * 24 * time.Hour)
+	require.NoError(t, f.store.Used(t.Context(), "authorizer:long-ago"))
+	f.clock.advance(4 * 24 * time.Hour)
+	for _, k := range []string{"authorizer:soon", "authorizer:over", "authorizer:later", "authorizer:none", "authorizer:lost", "component:soon"} {
+		require.NoError(t, f.store.Used(t.Context(), k))
+	}
+	since := f.clock.now().Add(-3 * 24 * time.Hour)
+	got, err := f.store.InUse(t.Context(), "authorizer:", since, 10)
 	require.NoError(t, err)
-	require.Equal(t, []string{"authorizer:soon", "authorizer:over", "authorizer:none"}, got)
-	got, err = f.store.Expiring(t.Context(), "authorizer:", 15*time.Minute, 1)
+	require.Equal(t, []string{"authorizer:over", "authorizer:soon", "authorizer:none"}, got)
+	got, err = f.store.InUse(t.Context(), "authorizer:", since, 1)
 	require.NoError(t, err)
-	require.Equal(t, []string{"authorizer:soon"}, got)
+	require.Equal(t, []string{"authorizer:over"}, got)
+}
+
+func TestUseIsNotedOnceAnHour(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	noted := func() (at time.Time) {
+		require.NoError(t, f.store.Used(t.Context(), key))
+		require.NoError(t, f.pool.QueryRow(t.Context(), `SELECT used_at FROM token_use WHERE key = $1`, key).Scan(&at))
+		return at
+	}
+	first := noted()
+	f.clock.advance(59 * time.Minute)
+	require.Equal(t, first, noted())
+	f.clock.advance(2 * time.Minute)
+	require.Greater(t, noted(), first)
+}
+
+// TestAhead: what is good enough for a caller is refreshed for the next one.
+func TestAhead(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	w := newWechat()
+	got, err := f.store.Ahead(t.Context(), key, w.refresher)
+	requireToken(t, "access-1", got, err)
+	f.clock.advance(104 * time.Minute)
+	got, err = f.store.Ahead(t.Context(), key, w.refresher)
+	requireToken(t, "access-1", got, err)
+	f.clock.advance(2 * time.Minute)
+	got, err = f.store.Get(t.Context(), key, w.refresher)
+	requireToken(t, "access-1", got, err)
+	got, err = f.store.Ahead(t.Context(), key, w.refresher)
+	requireToken(t, "access-2", got, err)
+}
+
+func TestReplaceRefresh(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	secret := func() string {
+		stored, err := f.store.RefreshToken(t.Context(), key)
+		require.NoError(t, err)
+		return stored.Secret.Reveal()
+	}
+	none, err := f.store.RefreshToken(t.Context(), key)
+	require.NoError(t, err)
+	require.True(t, none.Secret.IsZero())
+	replaced, err := f.store.ReplaceRefresh(t.Context(), f.pool, key, none, sealed.New("first"))
+	require.NoError(t, err)
+	require.True(t, replaced, "there was none")
+	old, err := f.store.RefreshToken(t.Context(), key)
+	require.NoError(t, err)
+	require.NoError(t, f.store.Put(t.Context(), f.pool, key, tokenstore.Grant{Access: sealed.New("a"), ExpiresIn: time.Hour, Refresh: sealed.New("newer")}))
+	for _, was := range []tokenstore.Stored{none, old} {
+		replaced, err = f.store.ReplaceRefresh(t.Context(), f.pool, key, was, sealed.New("listed"))
+		require.NoError(t, err)
+		require.False(t, replaced, "another came meanwhile")
+		require.Equal(t, "newer", secret())
+	}
+	now, err := f.store.RefreshToken(t.Context(), key)
+	require.NoError(t, err)
+	replaced, err = f.store.ReplaceRefresh(t.Context(), f.pool, key, now, sealed.New("listed"))
+	require.NoError(t, err)
+	require.True(t, replaced)
+	require.Equal(t, "listed", secret())
+	_, ok, err := f.store.Peek(t.Context(), key)
+	require.NoError(t, err)
+	require.False(t, ok, "the access token was that of the authorization before")
 }

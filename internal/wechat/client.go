@@ -10,6 +10,7 @@ package wechat
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -112,6 +113,12 @@ type TokenSource interface {
 	Reject(ctx context.Context, used sealed.Secret) error
 }
 
+// Doubter is a TokenSource that also hears of refusals which say that there is no authorization (61003), so that it can find
+// out whether that is so.
+type Doubter interface {
+	Doubt(ctx context.Context, refused *APIError)
+}
+
 // Component makes the calls of the platform itself, with the component_access_token. The methods of account, for
 // quotas and request ids, are its methods too.
 type Component struct{ account }
@@ -153,6 +160,17 @@ func (a account) download(ctx context.Context, r request) (data []byte, contentT
 }
 
 func (a account) exchange(ctx context.Context, r request, out any) (file, error) {
+	f, err := a.exchangeOnce(ctx, r, out)
+	const notAuthorized = 61003
+	if d, ok := a.src.(Doubter); ok && IsCode(err, notAuthorized) {
+		refused, _ := errors.AsType[*APIError](err)
+		d.Doubt(ctx, refused)
+	}
+	return f, err
+}
+
+// exchangeOnce sends a call, and once more if its token is refused.
+func (a account) exchangeOnce(ctx context.Context, r request, out any) (file, error) {
 	token, err := a.token(ctx, r.op)
 	if err != nil {
 		return file{}, err

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // APIError is a refusal by WeChat: an answer with an errcode other than 0. Compare codes with IsCode, never texts.
@@ -132,4 +133,38 @@ func ClassOf(err error) Class {
 		return e.Explain().Class
 	}
 	return ClassTransient
+}
+
+// RetryAfter is when a refused or unanswered call may be worth repeating, seen from now; 0 where time does not help. The daily
+// quota turns at midnight in Beijing.
+func RetryAfter(err error, now time.Time) time.Duration {
+	const (
+		soon        = 5 * time.Second
+		byOperator  = time.Minute // something at WeChat's console, such as the IP whitelist
+		byTicket    = 10 * time.Minute
+		dailyQuota  = 45009
+		minuteQuota = 45011
+	)
+	if _, ok := errors.AsType[*TransportError](err); ok {
+		return soon
+	}
+	e, ok := errors.AsType[*APIError](err)
+	if !ok {
+		return 0
+	}
+	switch e.Code {
+	case dailyQuota:
+		beijing := now.In(time.FixedZone("Asia/Shanghai", 8*60*60))
+		return time.Date(beijing.Year(), beijing.Month(), beijing.Day()+1, 0, 0, 0, 0, beijing.Location()).Sub(now)
+	case minuteQuota:
+		return now.Truncate(time.Minute).Add(time.Minute).Sub(now)
+	case 61004, 40164, 45035, 40090:
+		return byOperator
+	case 61005, 61006, 40091: // the next ticket
+		return byTicket
+	}
+	if e.Explain().Class == ClassTransient {
+		return soon
+	}
+	return 0
 }

@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,6 +40,8 @@ type request struct {
 	effect  bool          // a GET that changes something and must never be repeated silently
 	partial bool          // decode the answer of a refusal too
 	secrets []sealed.Secret
+	// tokenParam names the query parameter of the token; "" means access_token.
+	tokenParam string
 }
 
 // upload is a multipart form with one file.
@@ -137,7 +140,7 @@ func (c *Client) newRequest(ctx context.Context, token sealed.Secret, r request)
 	query := url.Values{}
 	maps.Copy(query, r.query)
 	if !token.IsZero() {
-		query.Set("access_token", token.Reveal())
+		query.Set(cmp.Or(r.tokenParam, "access_token"), token.Reveal())
 	}
 	target := c.base + r.op
 	if len(query) > 0 {

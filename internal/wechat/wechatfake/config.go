@@ -151,6 +151,8 @@ type Settings struct {
 	ConsentOrder string   `json:"consent_order"` // after consent: "both", "event_first", "redirect_first", "event", "redirect"
 	ConsentDelay Duration `json:"consent_delay"` // time between the two
 
+	NamesAtOnce bool `json:"names_at_once"` // setnickname takes effect without a review
+
 	AuditRest    int `json:"audit_rest"` // submissions left this month, of all merchants together
 	AuditLimit   int `json:"audit_limit"`
 	SpeedUpRest  int `json:"speedup_rest"`

@@ -310,6 +310,8 @@ func (s *Server) pageRoutes() *http.ServeMux {
 	mux.HandleFunc("GET /wxaopen/safe/bindcomponent", s.authorizePage(false))
 	mux.HandleFunc("GET /safe/bindcomponent", s.authorizePage(false))
 	mux.HandleFunc("POST /consent", s.decideConsent)
+	mux.HandleFunc("GET /register/{key}", s.registrationPage)
+	mux.HandleFunc("POST /register/{key}", s.registrationPage)
 	mux.HandleFunc("GET /avatar/{file}", s.avatar)
 	mux.HandleFunc("GET /code/{file}", s.codeImage)
 	return mux
@@ -320,7 +322,7 @@ func (s *Server) isPage(path string) bool {
 	case "/cgi-bin/componentloginpage", "/wxaopen/safe/bindcomponent", "/safe/bindcomponent", "/consent":
 		return true
 	}
-	return strings.HasPrefix(path, "/avatar/") || strings.HasPrefix(path, "/code/")
+	return strings.HasPrefix(path, "/register/") || strings.HasPrefix(path, "/avatar/") || strings.HasPrefix(path, "/code/")
 }
 
 func pageTemplates() *template.Template {

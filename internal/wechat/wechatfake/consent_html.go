@@ -51,4 +51,7 @@ button:focus-visible,label:focus-within{outline:2px solid #0a7cff;outline-offset
 <button id="cancel" type="submit" name="decision" value="cancel">取消</button></div>
 </form></main></body></html>{{end}}
 
-{{define "notice"}}{{template "head" .Title}}<div class="card"><h1>{{.Title}}</h1><p>{{.Text}}</p></div></main></body></html>{{end}}`
+{{define "notice"}}{{template "head" .Title}}<div class="card"><h1>{{.Title}}</h1><p>{{.Text}}</p></div></main></body></html>{{end}}
+
+{{define "register"}}{{template "head" "注册小程序"}}<div class="card"><h1>注册小程序</h1><p>服务商请您确认以「{{.Name}}」注册小程序，并授权其代为管理。</p>
+<form method="post" action="{{.Base}}/register/{{.Key}}"><button>确认注册</button></form></div></main></body></html>{{end}}`

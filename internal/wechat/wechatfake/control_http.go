@@ -35,6 +35,13 @@ import (
 //	POST   /_control/merchants/{appid}/login-code   {openid} → {code}
 //	POST   /_control/merchants/{appid}/phone-code   {phone} → {code}
 //
+//	POST   /_control/merchants/{appid}/nickname     {passed,reason}: decide on the name under review
+//	POST   /_control/merchants/{appid}/category     {first,second,passed,reason}: decide on a category
+//
+//	GET    /_control/registrations                  [Registration]
+//	POST   /_control/registrations/{task}/confirm   Confirm {appid?,events?,twice?} → {appid}: the owner has agreed
+//	POST   /_control/registrations/{task}/fail      {status,result,msg}
+//
 //	POST   /_control/drafts                         Draft → {draft_id}
 //	POST   /_control/templates                      Template → {template_id}
 //	PUT    /_control/platform-domains               {server:[host],webview:[host]}: both copies
@@ -59,6 +66,7 @@ func (s *Server) controlRoutes() *http.ServeMux {
 	s.controlMerchants(mux)
 	s.controlWeChat(mux)
 	s.controlLogs(mux)
+	s.controlRegistrations(mux)
 	return mux
 }
 

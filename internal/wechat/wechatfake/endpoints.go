@@ -112,6 +112,28 @@ func (s *Server) endpoints() map[string]endpoint {
 		"/wxa/security/get_privacy_interface":     read(get, dev, s.privacyInterfaces),
 		"/wxa/security/apply_privacy_interface":   write(dev, s.applyPrivacyInterface),
 
+		// basic information and categories
+		"/cgi-bin/account/getaccountbasicinfo":    read(get, basic, s.basicInfo),
+		"/cgi-bin/wxverify/checkwxverifynickname": read(post, []int{30, 31}, s.checkNickname),
+		"/wxa/setnickname":                        durable(write(basic, s.setNickname)),
+		"/wxa/api_wxa_querynickname":              read(post, basic, s.queryNickname),
+		"/cgi-bin/account/modifyheadimage":        durable(write(basic, s.setAvatar)),
+		"/cgi-bin/account/modifysignature":        durable(write(basic, s.setSignature)),
+		"/cgi-bin/wxopen/getallcategories":        read(get, basic, s.allCategories),
+		"/cgi-bin/wxopen/addcategory":             durable(write(basic, s.addCategories)),
+		"/cgi-bin/wxopen/deletecategory":          durable(write(basic, s.deleteCategory)),
+		"/cgi-bin/wxopen/modifycategory":          durable(write(basic, s.modifyCategory)),
+
+		// registration
+		"/cgi-bin/component/fastregisterweapp":        component(s.retired),
+		"/wxa/component/fastregisterenterpriseweapp":  durable(component(s.registration(RegisterEnterprise, "name", "code", "component_phone"))),
+		"/wxa/component/fastregisterpersonalweapp":    durable(component(s.registration(RegisterPersonal, "idname", "wxuser"))),
+		"/wxa/component/fastregistertransactionweapp": durable(component(s.registration(RegisterUpgrade, "openid", "component_phone"))),
+		"/wxa/component/fastregisterbetaweapp":        durable(component(s.registration(RegisterTrial, "name", "openid"))),
+		"/wxa/verifybetaweapp":                        durable(write(dev, s.registration(ConvertEnterprise, "enterprise_name", "code", "component_phone"))),
+		"/wxa/component/fastnormalizebetaweapp":       durable(write([]int{18, 30, 76, 81, 85}, s.registration(ConvertUpgrade, "component_phone"))),
+		"/wxa/setbetaweappnickname":                   write(dev, s.renameTrial),
+
 		// members, filing, users
 		"/wxa/bind_tester":                 write(dev, s.bindTester),
 		"/wxa/unbind_tester":               write(dev, s.unbindTester),
@@ -119,6 +141,7 @@ func (s *Server) endpoints() map[string]endpoint {
 		"/wxa/icp/get_icp_entrance_info":   read(get, filing, s.icpEntranceInfo),
 		"/sns/component/jscode2session":    {method: get, token: componentToken, handle: s.jsCodeToSession},
 		"/wxa/business/getuserphonenumber": write(dev, s.userPhoneNumber),
+		"/wxa/getopendata":                 read(post, dev, s.openData),
 		"/cgi-bin/message/custom/send":     write(service, s.customSend),
 	}
 }

@@ -2,6 +2,7 @@ package wechatfake
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -28,16 +29,18 @@ const (
 // Fault is bad luck for the next calls that match it. Faults are tried in the order they were added, after the token
 // was accepted.
 type Fault struct {
-	ID    int      `json:"id"`
-	Path  string   `json:"path"`  // e.g. "/wxa/commit"; empty = every path
-	AppID string   `json:"appid"` // merchant; empty = any, also component calls
-	Skip  int      `json:"skip"`  // calls let through first
-	Times int      `json:"times"` // calls hit; 0 = 1, negative = until cleared
-	Mode  string   `json:"mode"`
-	Code  int      `json:"code"`  // errcode or HTTP status
-	Msg   string   `json:"msg"`   // replaces the usual errmsg
-	Delay Duration `json:"delay"` // of the slow modes
-	Names []string `json:"names"` // of silent_drop
+	ID    int    `json:"id"`
+	Path  string `json:"path"`  // e.g. "/wxa/commit"; empty = every path
+	AppID string `json:"appid"` // merchant; empty = any, also component calls
+	Skip  int    `json:"skip"`  // calls let through first
+	Times int    `json:"times"` // calls hit; 0 = 1, negative = until cleared
+	// Percent of the calls are hit, at random; 0 = all.
+	Percent int      `json:"percent,omitempty"`
+	Mode    string   `json:"mode"`
+	Code    int      `json:"code"`  // errcode or HTTP status
+	Msg     string   `json:"msg"`   // replaces the usual errmsg
+	Delay   Duration `json:"delay"` // of the slow modes
+	Names   []string `json:"names"` // of silent_drop
 }
 
 // FailNext makes the next calls that match f fail in its way and returns the fault's id.
@@ -77,6 +80,9 @@ func (s *Server) takeFault(c *call) *Fault {
 		}
 		if f.Skip > 0 {
 			f.Skip--
+			continue
+		}
+		if f.Percent > 0 && rand.IntN(100) >= f.Percent { //nolint:gosec // bad luck, nothing to guess
 			continue
 		}
 		hit := *f

@@ -143,6 +143,7 @@ type account struct {
 	Detected    []string         `json:"detected_privacy"`
 	Interfaces  map[string]grant `json:"privacy_interfaces"`
 
+	Profile profile           `json:"profile"`
 	Testers []tester          `json:"testers"`
 	Options map[string]string `json:"options"`
 }

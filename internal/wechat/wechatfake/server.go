@@ -60,7 +60,7 @@ func New(config Config) (*Server, error) {
 		cfg: config, now: config.Now, log: config.Logger, cipher: cipher, client: config.pushClient(), st: st,
 		event: config.EventURL, biz: config.MessageURL, launch: config.LaunchHost,
 		busy: map[string]int{}, dirty: make(chan struct{}, 1), done: make(chan struct{}),
-		secrets: regexp.MustCompile(`(?:(?:ticket|preauthcode|queryauthcode|refreshtoken|jscode)@@@|\b[89]\d_)[A-Za-z0-9_-]{20,}`),
+		secrets: regexp.MustCompile(`(?:(?:ticket|preauthcode|queryauthcode|refreshtoken|jscode)@@@|regkey|\b[89]\d_)[A-Za-z0-9_-]{20,}`),
 	}
 	s.html = pageTemplates()
 	s.api = s.endpoints()

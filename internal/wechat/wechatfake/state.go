@@ -21,7 +21,10 @@ type state struct {
 	Codes    map[string]*authCode  `json:"auth_codes"`
 	Consents map[string]*consent   `json:"consents"`
 	JSCodes  map[string]*loginCode `json:"js_codes"`
-	Secrets  []string              `json:"secrets"`
+
+	Secrets []string `json:"secrets"`
+
+	Registrations []*Registration `json:"registrations"` // oldest first
 
 	Merchants map[string]*account `json:"merchants"`
 	Order     []string            `json:"order"` // appids in the order they were added

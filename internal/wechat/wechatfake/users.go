@@ -12,6 +12,7 @@ type loginCode struct {
 	Phone   string    `json:"phone"` // not empty: a phone code
 	Expires time.Time `json:"expires"`
 	Used    bool      `json:"used"`
+	Cloud   bool      `json:"cloud"` // a cloud id, which is not spent
 }
 
 // SentMessage is a customer message the platform sent for a merchant.
@@ -50,7 +51,7 @@ func (s *Server) takeCode(value, appid string, phone bool) (*loginCode, reply) {
 	switch {
 	case value == "":
 		return nil, fail(41008)
-	case code == nil || code.AppID != appid || (code.Phone != "") != phone || !s.now().Before(code.Expires):
+	case code == nil || code.AppID != appid || code.Cloud || (code.Phone != "") != phone || !s.now().Before(code.Expires):
 		return nil, fail(40029)
 	case code.Used:
 		return nil, fail(40163)

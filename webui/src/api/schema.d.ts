@@ -112,6 +112,113 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/authorizers/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Merchants as CSV, as import-authorizers takes it */
+        get: operations["export-authorizers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The latest imports, newest first */
+        get: operations["list-authorizer-imports"];
+        put?: never;
+        /**
+         * Import biz ids, labels and ext from CSV
+         * @description The body is the file: UTF-8, UTF-16 or GB18030 (GBK), at most 32 MiB. Its first line names the columns: appid, and any of biz_id, labels, ext; others are ignored. Several values in a cell stand between semicolons or are a JSON list; an empty cell changes nothing.
+         */
+        post: operations["import-authorizers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/imports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How an import is */
+        get: operations["get-authorizer-import"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/imports/{id}/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rows that were left out, and why */
+        get: operations["list-authorizer-import-errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/imports/{id}/failed-rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rows that were left out as CSV, to be mended and imported again */
+        get: operations["get-authorizer-import-failed-rows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Labels in use, with how many merchants have each */
+        get: operations["list-authorizer-labels"];
+        put?: never;
+        /** Add and remove labels of many merchants */
+        post: operations["change-authorizer-labels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/authorizers/sync": {
         parameters: {
             query?: never;
@@ -119,7 +226,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** The latest synchronizations, newest first */
+        get: operations["list-authorizer-syncs"];
         put?: never;
         /** Compare all merchants with WeChat's list */
         post: operations["start-authorizer-sync"];
@@ -181,6 +289,299 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/authorizers/{appid}/avatar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set the avatar; the body is the picture */
+        post: operations["set-avatar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/basic-info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Name, avatar and introduction with the changes left for each */
+        get: operations["get-basic-info"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/categories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A mini program's categories (类目) with their reviews */
+        get: operations["list-categories"];
+        /** Submit other certificates for a category that was refused */
+        put: operations["modify-category"];
+        /** Add a category */
+        post: operations["add-category"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/categories/all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every category that may be added */
+        get: operations["list-all-categories"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/categories/{first}/{second}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a category */
+        delete: operations["delete-category"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was asked of WeChat and what became of it, newest first */
+        get: operations["list-changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/changes/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask WeChat about a change now */
+        post: operations["check-change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/changes/{id}/forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Follow a change no longer */
+        post: operations["forget-change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/icp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the ICP filing (小程序备案) stands */
+        get: operations["get-icp"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep a picture at WeChat for three days, as proof for names and categories; the body is the picture */
+        post: operations["upload-media"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/nickname": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for another name */
+        post: operations["set-nickname"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/nickname/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask WeChat whether a name can be had */
+        post: operations["check-nickname"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Notes about a merchant, newest first */
+        get: operations["list-authorizer-notes"];
+        put?: never;
+        /** Write a note about a merchant */
+        post: operations["add-authorizer-note"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/notes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a note */
+        delete: operations["delete-authorizer-note"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/pages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Pages of the trial version; the first is its home page */
+        get: operations["list-pages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/privacy-interfaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Interfaces, such as location, that WeChat grants one by one */
+        get: operations["list-privacy-interfaces"];
+        put?: never;
+        /** Apply for an interface */
+        post: operations["apply-privacy-interface"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/qrcode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** QR code of the trial version, or 小程序码 of the released one */
+        get: operations["get-qrcode"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/authorizers/{appid}/refresh": {
         parameters: {
             query?: never;
@@ -198,6 +599,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/authorizers/{appid}/search-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether WeChat's search finds the mini program */
+        get: operations["get-search-status"];
+        /** Let WeChat's search find the mini program, or hide it */
+        put: operations["set-search-status"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/signature": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set the introduction */
+        post: operations["set-signature"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/support-version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The lowest base library a user needs */
+        get: operations["get-support-version"];
+        /** Set the lowest base library a user needs */
+        put: operations["set-support-version"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/testers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who may open trial versions, administrators left out */
+        get: operations["list-testers"];
+        put?: never;
+        /** Let a WeChat user open trial versions */
+        post: operations["bind-tester"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/testers/{userstr}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a tester away */
+        delete: operations["unbind-tester"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/trial-name": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Give a trial mini program another name */
+        put: operations["rename-trial"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/authorizers/{appid}/versions": {
         parameters: {
             query?: never;
@@ -209,6 +715,24 @@ export interface paths {
         get: operations["get-versions"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/visit-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the live version serves users */
+        get: operations["get-visit-status"];
+        put?: never;
+        /** Open or suspend the service */
+        post: operations["set-visit-status"];
         delete?: never;
         options?: never;
         head?: never;
@@ -606,6 +1130,144 @@ export interface paths {
         /** Set the pass-through proxy */
         put: operations["put-proxy"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/registrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Registrations, newest first */
+        get: operations["list-registrations"];
+        put?: never;
+        /** Have WeChat register a mini program */
+        post: operations["create-registration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/registrations/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How WeChat's registration calls are written */
+        get: operations["get-registration-settings"];
+        /** Correct how they are written */
+        put: operations["put-registration-settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/registrations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One registration */
+        get: operations["get-registration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/registrations/{id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say which merchant has come of it */
+        post: operations["assign-registration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/registrations/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Follow a registration no longer */
+        post: operations["cancel-registration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/registrations/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask WeChat about a registration now */
+        post: operations["check-registration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/registrations/{id}/qr.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** QR code for the owner to scan */
+        get: operations["get-registration-qr"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/registrations/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin anew with a registration that has come to nothing */
+        post: operations["retry-registration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1071,6 +1733,18 @@ export interface components {
             /** Format: int64 */
             draft_id: number;
         };
+        "Apply-privacy-interfaceRequest": {
+            /** @description Such as wx.getLocation; case matters. */
+            api_name: string;
+            /** @description What it is for. */
+            content: string;
+            pic_list?: string[];
+            url_list?: string[];
+            video_list?: string[];
+        };
+        "Assign-registrationRequest": {
+            appid: string;
+        };
         AttemptView: {
             /** Format: date-time */
             at: string;
@@ -1163,6 +1837,10 @@ export interface components {
                 [key: string]: unknown;
             };
             biz_ids: string[];
+            /** @description open_pay, open_shake, …: 0 or 1. */
+            business_info: {
+                [key: string]: unknown;
+            };
             categories: components["schemas"]["Category"][];
             /** Format: date-time */
             created_at: string;
@@ -1195,9 +1873,15 @@ export interface components {
             qrcode_url: string;
             /** Format: int64 */
             register_type: number | null;
+            /** @description Permission sets that the platform has to confirm; flags are 0 or 1. */
+            scope_confirms: components["schemas"]["ScopeConfirm"][];
             /** Format: int64 */
             service_type: number | null;
             signature: string;
+            /** @description What the account is besides: channels 视频号, store 微信小店, talent 带货助手, supplier 供货商, each with WeChat's id. */
+            special: {
+                [key: string]: unknown;
+            };
             /** @enum {string} */
             status: "authorized" | "unauthorized";
             token: components["schemas"]["TokenStatus"];
@@ -1256,6 +1940,31 @@ export interface components {
             /** Format: int64 */
             verify_type: number | null;
         };
+        BasicBody: {
+            /** Format: int64 */
+            account_type: number;
+            annual_review_due: boolean;
+            appid: string;
+            /** @description Name, avatar and introduction are set; else WeChat refuses submissions with 86002. */
+            complete: boolean;
+            head_img: string;
+            head_img_quota: components["schemas"]["QuotaBody"];
+            naming_verified: boolean;
+            nick_name: string;
+            nick_name_quota: components["schemas"]["QuotaBody"];
+            principal_name: string;
+            /** Format: int64 */
+            principal_type: number;
+            qualification_verified: boolean;
+            /** Format: int64 */
+            realname_status: number;
+            signature: string;
+            signature_quota: components["schemas"]["QuotaBody"];
+        };
+        "Bind-testerRequest": {
+            /** @description The user's WeChat id, not the nick name. */
+            wechatid: string;
+        };
         BlockedAuthorizer: {
             appid: string;
             blockers: components["schemas"]["Blocker"][];
@@ -1272,9 +1981,52 @@ export interface components {
             /** @description 授权事件接收URL */
             component_url: string;
         };
+        CategoriesBody: {
+            /** @description Why own could not be read; WeChat asks for permission set 30. */
+            error: components["schemas"]["View"];
+            /** @description What a submission may name. */
+            items: components["schemas"]["UsableCategory"][];
+            /**
+             * Format: int64
+             * @description Changes left this month.
+             */
+            left: number;
+            /**
+             * Format: int64
+             * @description Changes allowed this month.
+             */
+            limit: number;
+            /**
+             * Format: int64
+             * @description Categories at once.
+             */
+            max: number;
+            /** @description All categories with their reviews. */
+            own: components["schemas"]["OwnCategory"][];
+        };
         Category: {
             first: string;
             second: string;
+        };
+        CategoryInputBody: {
+            certificates?: components["schemas"]["Item"][];
+            /** Format: int64 */
+            first: number;
+            /** Format: int64 */
+            second: number;
+        };
+        CategoryNode: {
+            /** Format: int64 */
+            father: number;
+            /** Format: int64 */
+            id: number;
+            /** Format: int64 */
+            level: number;
+            name: string;
+            needs_proof: boolean;
+            /** @description Certificates: one of the groups is needed, all of it. */
+            proofs: string[][];
+            remark: string;
         };
         "Change-rolloutRequest": {
             name?: string;
@@ -1305,11 +2057,41 @@ export interface components {
             /** @enum {string} */
             role?: "admin" | "operator" | "viewer";
         };
+        ChangeView: {
+            audit_id: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** Format: date-time */
+            decided_at: string | null;
+            /** @description Why the call, or the last look at it, failed. */
+            error: components["schemas"]["View"];
+            id: string;
+            /** @enum {string} */
+            kind: "nickname" | "avatar" | "signature" | "category" | "privacy_api";
+            /**
+             * Format: date-time
+             * @description When WeChat is asked again, while it is open.
+             */
+            next_at: string | null;
+            /** @description WeChat's words. */
+            reason: string;
+            /**
+             * @description sent: WeChat's answer was lost and is being found out; lost: nobody knows.
+             * @enum {string}
+             */
+            state: "sent" | "reviewing" | "effective" | "refused" | "failed" | "lost";
+            /** @description The name or text wanted, the category as first/second, the interface. */
+            subject: string;
+        };
         Check: {
             detail: string;
             hint: string;
             name: string;
             ok: boolean;
+        };
+        "Check-nicknameRequest": {
+            nick_name: string;
         };
         ChecksBody: {
             checks: components["schemas"]["Check"][];
@@ -1318,8 +2100,12 @@ export interface components {
             access_token: components["schemas"]["AccessState"];
             appid: string;
             callback: components["schemas"]["CallbackBody"];
+            /** @description Of buttons on the pages merchants see, #rrggbb; empty: ours. */
+            color: string;
             credentials: components["schemas"]["Credentials"];
             description: string;
+            /** @description Address of the logo on this host; empty: none. */
+            logo_url: string;
             /** @enum {string} */
             mode: "server" | "cloudrun";
             name: string;
@@ -1331,9 +2117,13 @@ export interface components {
         ComponentInputBody: {
             /** @description Admins only. */
             app_secret?: string;
+            /** @description #rrggbb, or empty for ours. */
+            color?: string;
             description?: string;
             /** @description 消息加解密Key, 43 letters or digits. Admins only. */
             encoding_aes_key?: string;
+            /** @description data: URL (base64) of a PNG or JPEG picture of at most 256 KiB, or empty for none. */
+            logo?: string;
             /** @description 消息校验Token, 3 to 32 letters or digits. Admins only. */
             message_token?: string;
             name?: string;
@@ -1464,6 +2254,114 @@ export interface components {
             user_desc: string;
             user_version: string;
         };
+        IcpBody: {
+            /** @description A filing can be started. */
+            available: boolean;
+            canceling: boolean;
+            /** @description What the filing was rejected for. */
+            faults: components["schemas"]["IcpFault"][];
+            filed: boolean;
+            /**
+             * Format: int64
+             * @description With status 4: 1 waiting, 2 done, 3 timed out.
+             */
+            sms_verify_status: number;
+            /**
+             * Format: int64
+             * @description 2 in WeChat's audit, 3 rejected there, 4 in the authority's audit, 5 rejected there, 6 filed, 1024 not filed, 1025 to 1031 not filed with information, a category or the verification missing.
+             */
+            status: number;
+        };
+        IcpFault: {
+            error: string;
+            key: string;
+            suggest: string;
+        };
+        ImportBody: {
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How far it has come.
+             */
+            bytes_done: number;
+            /** Format: int64 */
+            changed: number;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            dry_run: boolean;
+            /** @enum {string} */
+            encoding: "utf-8" | "utf-16" | "gb18030";
+            /** @description The first 200; …/errors has all (at most 10,000). */
+            errors: components["schemas"]["ImportErrorBody"][];
+            /** Format: int64 */
+            failed: number;
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
+            ignored_columns: string[];
+            /** @enum {string} */
+            mode: "add" | "replace";
+            name: string;
+            /**
+             * Format: int64
+             * @description Rows worked off, the first line not counted.
+             */
+            rows: number;
+            /** @enum {string} */
+            state: "running" | "completed" | "failed";
+            /** Format: int64 */
+            unchanged: number;
+        };
+        ImportErrorBody: {
+            appid: string;
+            /**
+             * Format: int64
+             * @description Of the file; the first line is 1.
+             */
+            line: number;
+            message: string;
+        };
+        ImportItem: {
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How far it has come.
+             */
+            bytes_done: number;
+            /** Format: int64 */
+            changed: number;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            dry_run: boolean;
+            /** @enum {string} */
+            encoding: "utf-8" | "utf-16" | "gb18030";
+            /** Format: int64 */
+            failed: number;
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
+            ignored_columns: string[];
+            /** @enum {string} */
+            mode: "add" | "replace";
+            name: string;
+            /**
+             * Format: int64
+             * @description Rows worked off, the first line not counted.
+             */
+            rows: number;
+            /** @enum {string} */
+            state: "running" | "completed" | "failed";
+            /** Format: int64 */
+            unchanged: number;
+        };
+        Item: {
+            media_id: string;
+            name: string;
+        };
         KeyInfo: {
             /** Format: date-time */
             created_at: string;
@@ -1483,6 +2381,50 @@ export interface components {
             /** @enum {string} */
             role: "admin" | "operator" | "viewer";
         };
+        LabelBody: {
+            /**
+             * Format: int64
+             * @description Merchants that have it.
+             */
+            count: number;
+            label: string;
+        };
+        LabelChangeInputBody: {
+            add?: string[];
+            appids?: string[];
+            /** @description Instead of appids: all merchants that GET /authorizers finds with this; {} is all. */
+            filter?: components["schemas"]["LabelFilter"];
+            remove?: string[];
+        };
+        LabelFailureBody: {
+            appid: string;
+            /** @description As in problems: not_found, validation, unavailable. */
+            code: string;
+            /** @description Why, and what to do. */
+            detail: string;
+        };
+        LabelFilter: {
+            biz_id?: string;
+            /** Format: int64 */
+            func_scope?: number;
+            /** @enum {string} */
+            kind?: "" | "miniprogram" | "official" | "other";
+            label?: string;
+            q?: string;
+            /** @enum {string} */
+            status?: "" | "authorized" | "unauthorized";
+        };
+        LabelResultBody: {
+            /** Format: int64 */
+            changed: number;
+            /** @description Who is unchanged and why; send the call again with these appids. */
+            failed: components["schemas"]["LabelFailureBody"][];
+            /**
+             * Format: int64
+             * @description Had the labels wanted already.
+             */
+            unchanged: number;
+        };
         LinkBody: {
             /** @description Only this account may authorize; empty: any. */
             appid: string;
@@ -1501,11 +2443,18 @@ export interface components {
             /** @description Permission sets asked for; empty: all. */
             func_scopes: number[];
             id: string;
-            /** @enum {string} */
-            kind: "miniprogram" | "official" | "any";
+            /**
+             * @description Digits are WeChat's auth_type: 4 小程序推客账号, 5 视频号, 6 all of these, 8 带货助手.
+             * @enum {string}
+             */
+            kind: "miniprogram" | "official" | "any" | "4" | "5" | "6" | "8";
             /** Format: date-time */
             opened_at: string | null;
-            /** @description A QR code of the page. */
+            /** @description Ids that this account is bound to besides biz_id; they stay. */
+            other_biz_ids: string[];
+            /** @description A page with the QR code and what to do, to print or to show at a desk; ?lang=zh or en. */
+            poster_url: string;
+            /** @description A QR code of the page; ?size= is its width in pixels. The same with .svg is for print. */
             qr_url: string;
             return_url: string;
             single_use: boolean;
@@ -1518,6 +2467,9 @@ export interface components {
             appid?: string;
             id: string;
             state?: string;
+        };
+        MediaBody: {
+            media_id: string;
         };
         MessageBody: {
             appid: string;
@@ -1617,8 +2569,11 @@ export interface components {
             biz_id: string;
             /** @description Permission sets (权限集) to ask for; left out: all of the platform. */
             func_scopes?: number[];
-            /** @enum {string} */
-            kind: "miniprogram" | "official" | "any";
+            /**
+             * @description any: a mini program or an official account. Digits are WeChat's auth_type: 4 小程序推客账号, 5 视频号, 6 all of these, 8 带货助手.
+             * @enum {string}
+             */
+            kind: "miniprogram" | "official" | "any" | "4" | "5" | "6" | "8";
             /** @description Where the merchant goes afterwards; must be on the allowlist. */
             return_url?: string;
             /** @description Default true: the first account that authorizes uses the link up. */
@@ -1661,6 +2616,31 @@ export interface components {
              */
             timeout_ms?: number;
         };
+        NicknameCheckBody: {
+            needs_proof: boolean;
+            /** @description WeChat's words about the proof it wants. */
+            wording: string;
+        };
+        NicknameInputBody: {
+            /** @description media_id of the person's identity card. */
+            id_card?: string;
+            /** @description media_id of the company's licence. */
+            license?: string;
+            nick_name: string;
+            /** @description media_ids of further proof, such as a trade mark. */
+            other_materials?: string[];
+        };
+        NoteBody: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            id: string;
+            text: string;
+        };
+        NoteInputBody: {
+            /** @description 1 to 4000 characters. */
+            text: string;
+        };
         Overview: {
             /** @description Rollouts by state. */
             rollouts: {
@@ -1670,6 +2650,20 @@ export interface components {
             submissions: {
                 [key: string]: number;
             };
+        };
+        OwnCategory: {
+            audit_reason: string;
+            /**
+             * Format: int64
+             * @description 1 reviewing, 2 refused, 3 approved.
+             */
+            audit_status: number;
+            /** Format: int64 */
+            first: number;
+            first_name: string;
+            /** Format: int64 */
+            second: number;
+            second_name: string;
         };
         OwnerSetting: {
             contact_email?: string;
@@ -1701,6 +2695,26 @@ export interface components {
              */
             total: number | null;
         };
+        PageCategoryNode: {
+            items: components["schemas"]["CategoryNode"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageChangeView: {
+            items: components["schemas"]["ChangeView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
         PageDeliveryView: {
             items: components["schemas"]["DeliveryView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
@@ -1721,8 +2735,38 @@ export interface components {
              */
             total: number | null;
         };
+        PageImportErrorBody: {
+            items: components["schemas"]["ImportErrorBody"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageImportItem: {
+            items: components["schemas"]["ImportItem"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
         PageKeyInfo: {
             items: components["schemas"]["KeyInfo"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageLabelBody: {
+            items: components["schemas"]["LabelBody"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -1751,6 +2795,36 @@ export interface components {
              */
             total: number | null;
         };
+        PageNoteBody: {
+            items: components["schemas"]["NoteBody"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PagePrivacyView: {
+            items: components["schemas"]["PrivacyView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageRegistrationView: {
+            items: components["schemas"]["RegistrationView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
         PageRolloutView: {
             items: components["schemas"]["RolloutView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
@@ -1771,6 +2845,16 @@ export interface components {
              */
             total: number | null;
         };
+        PageString: {
+            items: string[];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
         PageSubmissionView: {
             items: components["schemas"]["SubmissionView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
@@ -1781,8 +2865,28 @@ export interface components {
              */
             total: number | null;
         };
+        PageSyncItem: {
+            items: components["schemas"]["SyncItem"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
         PageTemplateView: {
             items: components["schemas"]["TemplateView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageTesterView: {
+            items: components["schemas"]["TesterView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -1812,6 +2916,19 @@ export interface components {
         PrivacySpec: {
             owner_setting: components["schemas"]["OwnerSetting"];
             setting_list?: components["schemas"]["PrivacySetting"][];
+        };
+        PrivacyView: {
+            api_name: string;
+            chinese_name: string;
+            desc: string;
+            fail_reason: string;
+            group: string;
+            link: string;
+            /**
+             * Format: int64
+             * @description 1 to be applied for, 2 no permission, 3 applying, 4 failed, 5 granted.
+             */
+            status: number;
         };
         Problem: {
             /** @description Stable word for programs. */
@@ -1851,6 +2968,86 @@ export interface components {
             /** @description Such as http://127.0.0.1:8090; empty: BUSINESS_UPSTREAM. */
             upstream?: string;
         };
+        QuotaBody: {
+            /** Format: int64 */
+            limit: number;
+            /**
+             * Format: int64
+             * @description Changes made of those allowed.
+             */
+            used: number;
+        };
+        RegistrationInputBody: {
+            /** @description Of the trial mini program to convert. */
+            appid?: string;
+            /** @description Your own id of the merchant; needed but for conversions. */
+            biz_id?: string;
+            /** @description The company's 18-digit 统一社会信用代码. */
+            code?: string;
+            /** @description The person's name as on the identity card. */
+            idname?: string;
+            /** @enum {string} */
+            kind: "enterprise" | "personal" | "personal_upgrade" | "trial" | "trial_enterprise" | "trial_upgrade";
+            labels?: string[];
+            /** @description Of the company; of a trial mini program its name. */
+            name?: string;
+            /** @description The future administrator's openid at the platform. */
+            openid?: string;
+            /** @description The provider's phone number, for the owner's questions. */
+            phone?: string;
+            /** @description The person's WeChat id. */
+            wxuser?: string;
+        };
+        RegistrationView: {
+            /** @description Of the mini program, once it is known. */
+            appid: string;
+            biz_id: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** @description What the numbers mean and what to do. */
+            detail: string;
+            /** @description Why WeChat refused. */
+            error: components["schemas"]["View"];
+            /**
+             * Format: date-time
+             * @description Of url.
+             */
+            expires_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
+            /** @enum {string} */
+            kind: "enterprise" | "personal" | "personal_upgrade" | "trial" | "trial_enterprise" | "trial_upgrade";
+            labels: string[];
+            /**
+             * Format: date-time
+             * @description When WeChat is asked again, while it is open.
+             */
+            next_at: string | null;
+            qr_url: string;
+            /** @description What WeChat was told, by its names. */
+            request: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Of WeChat's event; 0 is success.
+             */
+            result: number | null;
+            /**
+             * @description waiting: for the owner to confirm; created: the mini program is there, its authorization is not yet.
+             * @enum {string}
+             */
+            state: "pending" | "sent" | "waiting" | "created" | "completed" | "failed" | "expired" | "canceled";
+            /**
+             * Format: int64
+             * @description Of WeChat's task, by its numbers.
+             */
+            status: number | null;
+            /** @description Where the owner confirms, for 24 hours; people scan the QR code of it. */
+            url: string;
+        };
         ReleaseSpec: {
             gray?: number[];
             gray_interval?: unknown;
@@ -1861,6 +3058,9 @@ export interface components {
             mode: "auto" | "manual";
             /** @description Cron expression: minute hour day month weekday, in TIMEZONE; empty: any time. */
             window?: string;
+        };
+        "Rename-trialRequest": {
+            name: string;
         };
         "Retry-dead-deliveriesRequest": {
             rule_id: string;
@@ -1968,10 +3168,30 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
+        ScopeConfirm: {
+            /** Format: int64 */
+            already_confirm: number;
+            /** Format: int64 */
+            can_confirm: number;
+            /** Format: int64 */
+            func_scope: number;
+            /** Format: int64 */
+            need_confirm: number;
+        };
+        SearchBody: {
+            searchable: boolean;
+        };
         SessionInfo: {
             /** Format: date-time */
             expires_at: string | null;
             user: components["schemas"]["User"];
+        };
+        "Set-signatureRequest": {
+            signature: string;
+        };
+        "Set-support-versionRequest": {
+            /** @description Such as 2.32.3. */
+            version: string;
         };
         SignInInputBody: {
             /** Format: password */
@@ -2016,6 +3236,28 @@ export interface components {
             template_id: number;
             user_desc?: string;
             user_version: string;
+        };
+        Spelling: {
+            /** @description The query parameter action when a task is created; empty: none. */
+            create_action: string;
+            /** @description Further members of the body. */
+            extra: {
+                [key: string]: unknown;
+            };
+            /** @description Without a leading slash. */
+            path: string;
+            /** @description WeChat can be asked about a task of this kind. */
+            queries: boolean;
+            /** @description Likewise when a task is asked about. */
+            query_action: string;
+            /** @description The object in the body that holds the fields; empty: the body itself. */
+            wrap: string;
+        };
+        SpellingsBody: {
+            /** @description By kind. Kinds left out are as this program knows them. */
+            calls: {
+                [key: string]: components["schemas"]["Spelling"];
+            };
         };
         StatView: {
             /** Format: date-time */
@@ -2094,22 +3336,103 @@ export interface components {
              */
             wait_until: string | null;
         };
+        SupportBody: {
+            shares: components["schemas"]["SupportShare"][];
+            /** @description The lowest base library (基础库) a user needs. */
+            version: string;
+        };
+        SupportShare: {
+            /** Format: double */
+            percentage: number;
+            version: string;
+        };
         SyncBody: {
+            /**
+             * Format: int64
+             * @description Merchants that were not on record, or counted as withdrawn.
+             */
+            added: number;
             /** Format: int64 */
             done: number;
-            /** @description At most 50. */
+            /** @description What failed, by appid: the first 50 while it runs, all (at most 10,000) when it is over. */
             errors: string[];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Merchants whose details could not be read; what is known of them is unchanged.
+             */
             failed: number;
             /** Format: date-time */
             finished_at: string | null;
             id: string;
+            /**
+             * Format: date-time
+             * @description From when on all merchants have their tokens back; details follow.
+             */
+            listed_at: string | null;
+            /**
+             * Format: int64
+             * @description Merchants whose refresh token was lost or out of date.
+             */
+            recovered: number;
             /** Format: date-time */
             started_at: string;
+            /** @description Empty: by schedule. */
+            started_by: string;
             /** @enum {string} */
             state: "running" | "completed" | "failed";
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Merchants listed by WeChat.
+             */
             total: number;
+            /**
+             * Format: int64
+             * @description Merchants that are not authorized any more.
+             */
+            withdrawn: number;
+        };
+        SyncItem: {
+            /**
+             * Format: int64
+             * @description Merchants that were not on record, or counted as withdrawn.
+             */
+            added: number;
+            /** Format: int64 */
+            done: number;
+            /**
+             * Format: int64
+             * @description Merchants whose details could not be read; what is known of them is unchanged.
+             */
+            failed: number;
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
+            /**
+             * Format: date-time
+             * @description From when on all merchants have their tokens back; details follow.
+             */
+            listed_at: string | null;
+            /**
+             * Format: int64
+             * @description Merchants whose refresh token was lost or out of date.
+             */
+            recovered: number;
+            /** Format: date-time */
+            started_at: string;
+            /** @description Empty: by schedule. */
+            started_by: string;
+            /** @enum {string} */
+            state: "running" | "completed" | "failed";
+            /**
+             * Format: int64
+             * @description Merchants listed by WeChat.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Merchants that are not authorized any more.
+             */
+            withdrawn: number;
         };
         SyncStarted: {
             id: string;
@@ -2150,6 +3473,15 @@ export interface components {
              */
             status: number;
         };
+        TesterView: {
+            /** Format: date-time */
+            bound_at: string | null;
+            bound_by: string;
+            /** @description WeChat's name for the user; empty where WeChat did not tell it. */
+            userstr: string;
+            /** @description Known of those whom this program has bound. */
+            wechatid: string;
+        };
         TicketBody: {
             /** Format: date-time */
             received_at: string;
@@ -2177,6 +3509,17 @@ export interface components {
             other_scene_desc?: string;
             scene: number[];
         };
+        UsableCategory: {
+            first_class: string;
+            /** Format: int64 */
+            first_id: number;
+            second_class: string;
+            /** Format: int64 */
+            second_id: number;
+            third_class: string;
+            /** Format: int64 */
+            third_id: number;
+        };
         User: {
             id: string;
             /** @enum {string} */
@@ -2190,6 +3533,22 @@ export interface components {
             /** @enum {string} */
             role: "admin" | "operator" | "viewer";
             username: string;
+        };
+        View: {
+            /** @description What is wrong and what to do, for people. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description WeChat's code; 0 where WeChat gave no usable answer.
+             */
+            errcode: number;
+            errmsg: string;
+            /** @description WeChat's request id, for its support. */
+            rid: string;
+        };
+        VisitBody: {
+            /** @description False: suspended, by its owner or by WeChat. */
+            open: boolean;
         };
         WeChat: {
             /** Format: int64 */
@@ -2521,6 +3880,315 @@ export interface operations {
             };
         };
     };
+    "export-authorizers": {
+        parameters: {
+            query?: {
+                status?: "authorized" | "unauthorized";
+                kind?: "miniprogram" | "official" | "other";
+                /** @description Part of nick name, appid, original id or principal. */
+                q?: string;
+                biz_id?: string;
+                label?: string;
+                /** @description Permission set granted. */
+                func_scope?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description appid,biz_id,labels,ext and more columns, UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-authorizer-imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageImportItem"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "import-authorizers": {
+        parameters: {
+            query?: {
+                /** @description Change nothing, tell what would happen. */
+                dry_run?: boolean;
+                /** @description add: biz ids and labels are added to the present ones; replace: they replace them. */
+                mode?: "add" | "replace";
+                /** @description What the file is called. */
+                name?: string;
+            };
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportItem"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-authorizer-import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-authorizer-import-errors": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageImportErrorBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-authorizer-import-failed-rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The columns of the file and a last one that says why. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-authorizer-labels": {
+        parameters: {
+            query?: {
+                /** @description Labels a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                /** @description Part of the label. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageLabelBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-authorizer-labels": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabelChangeInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelResultBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-authorizer-syncs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSyncItem"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "start-authorizer-sync": {
         parameters: {
             query?: never;
@@ -2653,6 +4321,87 @@ export interface operations {
     "get-authorizer-access-token": {
         parameters: {
             query?: never;
+            header?: {
+                /** @description The ETag of the token at hand: 304 while it is the one to use. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    Expires?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizeAccessTokenBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-avatar": {
+        parameters: {
+            query?: {
+                /** @description Left edge of the part to use, 0 to 1. */
+                x1?: number;
+                y1?: number;
+                x2?: number;
+                y2?: number;
+            };
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-basic-info": {
+        parameters: {
+            query?: never;
             header?: never;
             path: {
                 appid: string;
@@ -2667,7 +4416,669 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AuthorizeAccessTokenBody"];
+                    "application/json": components["schemas"]["BasicBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-categories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoriesBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "modify-category": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CategoryInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-category": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CategoryInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-all-categories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageCategoryNode"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-category": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+                first: number;
+                second: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-changes": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageChangeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-change": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "forget-change": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-icp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IcpBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "upload-media": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MediaBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-nickname": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NicknameInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-nickname": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Check-nicknameRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NicknameCheckBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-authorizer-notes": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageNoteBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-authorizer-note": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-authorizer-note": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-pages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageString"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-privacy-interfaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePrivacyView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "apply-privacy-interface": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Apply-privacy-interfaceRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-qrcode": {
+        parameters: {
+            query?: {
+                version?: "trial" | "released";
+                /** @description Page to open; empty: the first one of the trial version. */
+                path?: string;
+                /** @description Of a released code: what the page is told; there may be any number of these. */
+                scene?: string;
+                /** @description Pixels, 280 to 1280. */
+                width?: number;
+            };
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
                 };
             };
             /** @description Error */
@@ -2715,6 +5126,306 @@ export interface operations {
             };
         };
     };
+    "get-search-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-search-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-signature": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Set-signatureRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-support-version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SupportBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-support-version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Set-support-versionRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-testers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTesterView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bind-tester": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Bind-testerRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TesterView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "unbind-tester": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+                userstr: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rename-trial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rename-trialRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-versions": {
         parameters: {
             query?: never;
@@ -2733,6 +5444,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Slots"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-visit-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-visit-status": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VisitBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitBody"];
                 };
             };
             /** @description Error */
@@ -2811,7 +5591,10 @@ export interface operations {
     "get-component-access-token": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the token at hand: 304 while it is the one to use. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2820,6 +5603,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    Expires?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3166,7 +5952,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events named ticket, authorizer, link, rollout, submission, message or resync (read again). */
+            /** @description Events named ticket, authorizer, link, rollout, submission, message, sync, import or resync (read again). */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3671,6 +6457,346 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProxyBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-registrations": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                state?: "pending" | "sent" | "waiting" | "created" | "completed" | "failed" | "expired" | "canceled";
+                kind?: "enterprise" | "personal" | "personal_upgrade" | "trial" | "trial_enterprise" | "trial_upgrade";
+                biz_id?: string;
+                appid?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageRegistrationView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-registration": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistrationInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrationView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-registration-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpellingsBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-registration-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpellingsBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpellingsBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-registration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrationView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "assign-registration": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assign-registrationRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrationView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "cancel-registration": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrationView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-registration": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrationView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-registration-qr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-registration": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrationView"];
                 };
             };
             /** @description Error */

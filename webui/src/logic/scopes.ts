@@ -102,7 +102,7 @@ export function scopeName(id: number, language: string): string | undefined {
 }
 
 /** knownScopes lists what a link may ask for, the sets for this kind of account. */
-export function knownScopes(kind: 'miniprogram' | 'official' | 'any'): number[] {
+export function knownScopes(kind: string): number[] {
   const rows = kind === 'official' ? official : kind === 'miniprogram' ? miniprogram : [...miniprogram, ...official];
   return rows.map(([id]) => id);
 }
