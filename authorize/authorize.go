@@ -61,7 +61,7 @@ type locker interface {
 	Try(ctx context.Context, key string, fn func(ctx context.Context) error) (got bool, err error)
 }
 
-// Deps are the parts the package works with; all are required.
+// Deps are the parts the package works with; all but Announcer are required.
 type Deps struct {
 	DB        postgres.DB
 	Keys      *sealed.Keyring
@@ -71,6 +71,8 @@ type Deps struct {
 	Queue     queue
 	Locker    locker
 	Hub       *live.Hub
+	// Announcer tells staff; nil: nobody is told.
+	Announcer component.Announcer
 }
 
 // Service binds merchants and answers for them. It is safe for concurrent use.
@@ -84,6 +86,7 @@ type Service struct {
 	queue     queue
 	locker    locker
 	hub       *live.Hub
+	announcer component.Announcer // nil: nobody is told
 
 	withdrawn []func(ctx context.Context, tx pgx.Tx, appid string) error
 
@@ -116,7 +119,7 @@ func New(cfg Config, deps Deps) *Service {
 	return &Service{
 		Config: cfg,
 		db:     deps.DB, keys: deps.Keys, tokens: deps.Tokens, client: deps.WeChat, component: deps.Component,
-		queue: deps.Queue, locker: deps.Locker, hub: deps.Hub,
+		queue: deps.Queue, locker: deps.Locker, hub: deps.Hub, announcer: deps.Announcer,
 		opens:     newLimiter(600, 200*time.Millisecond, cfg.Now),
 		linkOpens: newLimiter(120, 5*time.Second, cfg.Now),
 		callbacks: newLimiter(300, 2*time.Second, cfg.Now),

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
@@ -46,6 +47,7 @@ type Service struct {
 	queue     queue
 	merchants merchants
 	platform  platform
+	announcer component.Announcer // nil: nobody is told
 	reads     keyedLimit
 }
 
@@ -56,6 +58,8 @@ type Deps struct {
 	Queue     queue
 	Merchants merchants
 	Platform  platform
+	// Announcer tells staff; nil: nobody is told.
+	Announcer component.Announcer
 }
 
 // New makes a Service. Zero tunables take the contract's defaults.
@@ -80,6 +84,7 @@ func New(cfg Config, deps Deps) *Service {
 	}
 	return &Service{
 		cfg: cfg, db: deps.DB, locks: deps.Locker, queue: deps.Queue, merchants: deps.Merchants, platform: deps.Platform,
+		announcer: deps.Announcer,
 	}
 }
 

@@ -244,6 +244,7 @@ func (s *Service) tryCommit(ctx context.Context, messages []*waiting) (outcomes 
 		return nil, err
 	}
 	s.countCommit(len(messages), began)
+	s.rates.add(outcomes)
 	for _, o := range slices.Backward(outcomes) {
 		if o.isNew && o.message.State == StateHandled {
 			s.news.tell(ctx, s, o.message)

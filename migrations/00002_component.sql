@@ -16,6 +16,25 @@ CREATE TABLE ticket_restart (
     PRIMARY KEY (appid, reason)
 );
 
+-- How the ticket is, as last told, and since when; waiting_since is when tickets were first waited for. See
+-- component/tickethealth.go.
+CREATE TABLE ticket_health (
+    appid         text PRIMARY KEY,
+    level         text        NOT NULL CHECK (level IN ('ok', 'warn', 'stale', 'alarm')),
+    since         timestamptz NOT NULL,
+    waiting_since timestamptz NOT NULL
+);
+
+-- Addresses of ours that WeChat refused lately and has not taken since.
+CREATE TABLE refused_address (
+    appid   text        NOT NULL,
+    address text        NOT NULL,
+    errcode int         NOT NULL,
+    path    text        NOT NULL,
+    at      timestamptz NOT NULL,
+    PRIMARY KEY (appid, address)
+);
+
 -- key is "component:<appid>" or "authorizer:<appid>"; both tokens are sealed.
 CREATE TABLE token (
     key           text PRIMARY KEY,
@@ -63,6 +82,14 @@ CREATE TABLE message_dedupe (
     dedupe_key bytea PRIMARY KEY
 );
 
+-- How many new messages came in each minute; see component/rate.go.
+CREATE TABLE message_rate (
+    minute  timestamptz NOT NULL,
+    channel text        NOT NULL,
+    n       bigint      NOT NULL,
+    PRIMARY KEY (minute, channel)
+) WITH (fillfactor = 70);
+
 -- +goose Down
-DROP TABLE message_dedupe, message, token, ticket_restart, component_ticket;
+DROP TABLE message_rate, message_dedupe, message, token, refused_address, ticket_health, ticket_restart, component_ticket;
 DROP SEQUENCE message_number;

@@ -21,6 +21,9 @@ const (
 	// nothing.
 	failuresBeforeBrake = 20
 	brakedRate          = 200
+
+	// readsAtOnce is how many messages are read from the database at a time.
+	readsAtOnce = 4
 )
 
 // lane is what this process has under way for one rule.
@@ -247,7 +250,7 @@ func (s *Service) attempt(ctx context.Context, r *armed, d claimed, before time.
 	m, ok := s.bodies.get(d.messageID)
 	if !ok {
 		var err error
-		if m, err = s.deps.Messages.Message(ctx, d.messageID); err != nil {
+		if m, err = s.read(ctx, d.messageID); err != nil {
 			res.released, res.final = !gone(err), gone(err)
 			res.outcome = outcome{at: s.now(), failure: failGone}
 			if res.released && !errors.Is(err, context.Canceled) {
@@ -262,6 +265,17 @@ func (s *Service) attempt(ctx context.Context, r *armed, d claimed, before time.
 	res.outcome = s.call(limited, r, formatID(d.id), m, excerptBytes)
 	if !res.ok() && res.status == 0 && ctx.Err() != nil {
 		res.released = true // we ended it; nobody knows whether it was taken, so it is sent again
+	}
+}
+
+// read gets a message from the database, few at a time: a backlog of many rules must not take the connections that pushes need.
+func (s *Service) read(ctx context.Context, id int64) (component.Message, error) {
+	select {
+	case s.reads <- struct{}{}:
+		defer func() { <-s.reads }()
+		return s.deps.Messages.Message(ctx, id)
+	case <-ctx.Done():
+		return component.Message{}, ctx.Err()
 	}
 }
 

@@ -16,8 +16,11 @@ func outside(err error, lang string) Problem {
 	if refusal, ok := errors.AsType[*wechat.APIError](err); ok {
 		return refused(refusal, lang)
 	}
-	if _, ok := errors.AsType[*wechat.TransportError](err); ok {
-		return ProblemOf(WeChatUnavailable, "", lang)
+	if cloud, ok := errors.AsType[*wechat.CloudTokenError](err); ok {
+		return ProblemOf(WeChatUnavailable, cloud.In(lang), lang)
+	}
+	if silence, ok := errors.AsType[*wechat.TransportError](err); ok {
+		return ProblemOf(WeChatUnavailable, silence.Explain(lang), lang)
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return ProblemOf(TooLarge, "", lang)
