@@ -47,7 +47,7 @@ CREATE TABLE token (
 
 -- An id is the milliseconds of received_at since 1970, shifted left by 20 bits, and 20 bits of message_number, so that ids, times and
 -- partitions have one order. Partitions hold one day (UTC) each, are named message_YYYYMMDD and made by the program.
-CREATE SEQUENCE message_number;
+CREATE SEQUENCE message_number CACHE 32;
 
 CREATE TABLE message (
     id          bigint      NOT NULL PRIMARY KEY,

@@ -14,13 +14,18 @@ import (
 const (
 	// spacing is the least time between two looks for due deliveries, so that each finds many.
 	spacing = 5 * time.Millisecond
+	// crowdedSpacing is spacing while more than crowd messages to deliver have come between two looks: who pushes waits for an
+	// answer, deliveries can wait. It still lets Concurrency × 50 a second of each rule go.
+	crowdedSpacing = 20 * time.Millisecond
+	crowd          = 15
 	// hotPoll is how often they are looked for while messages come.
 	hotPoll = 20 * time.Millisecond
 
-	// After so many failures in a row a rule gets so many calls a second, until one succeeds: a dead target shall cost next to
-	// nothing.
+	// After so many failures in a row a rule gets so many calls a second, some at a time, until one succeeds: a dead target shall
+	// cost next to nothing.
 	failuresBeforeBrake = 20
 	brakedRate          = 200
+	brakedLook          = 250 * time.Millisecond
 
 	// readsAtOnce is how many messages are read from the database at a time.
 	readsAtOnce = 4
@@ -39,8 +44,11 @@ func (l *lane) room(concurrency int, now time.Time) int {
 	if l.failures < failuresBeforeBrake {
 		return concurrency - l.inFlight
 	}
-	due := int(now.Sub(l.lookedAt).Seconds() * brakedRate)
-	return min(due, concurrency-l.inFlight)
+	since := now.Sub(l.lookedAt)
+	if since < brakedLook {
+		return 0
+	}
+	return min(int(since.Seconds()*brakedRate), concurrency-l.inFlight)
 }
 
 // Run delivers until ctx ends, then lets calls that are under way end, for Config.Drain, and gives back the rest. A
@@ -104,8 +112,12 @@ func (s *Service) dispatch(ctx, calls context.Context, sends *sync.WaitGroup) {
 			s.log.WarnContext(ctx, "cannot look for due deliveries", slog.Any("error", err))
 			wait = s.cfg.poll
 		}
-		idle(ctx, spacing, nil)
-		idle(ctx, wait-spacing, s.wake)
+		pause := spacing
+		if s.arrived.Swap(0) > crowd {
+			pause = crowdedSpacing
+		}
+		idle(ctx, pause, nil)
+		idle(ctx, wait-pause, s.wake)
 	}
 }
 

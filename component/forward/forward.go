@@ -80,6 +80,7 @@ type Service struct {
 	news    announcer
 
 	wake     chan struct{}
+	arrived  atomic.Int64 // deliveries made since the last look
 	hotUntil atomic.Int64 // monotonic nanoseconds since born: messages have come lately
 	born     time.Time
 	stuck    atomic.Bool // results cannot be written: nothing more is claimed

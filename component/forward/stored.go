@@ -39,6 +39,7 @@ func (s *Service) Stored(ctx context.Context, tx pgx.Tx, messages []component.Me
 	if err := insertDeliveries(ctx, tx, messageIDs, ruleIDs, s.now()); err != nil {
 		return fmt.Errorf("enqueue deliveries: %w", err)
 	}
+	s.arrived.Add(int64(len(messageIDs)))
 	s.warm()
 	return nil
 }
