@@ -34,7 +34,7 @@ func (t processorTime) sum() time.Duration { return t.load + t.service + t.datab
 // procStat is the processor time and the parent of a process, Linux only; ok is false when it has ended.
 func procStat(pid string) (spent time.Duration, parent string, ok bool) {
 	const parentField, user, system, tick = 1, 11, 12, 10 * time.Millisecond // fields behind the name; clock ticks of Linux
-	text, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+	text, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))            //nolint:gosec // of /proc
 	if err != nil {
 		return 0, "", false
 	}

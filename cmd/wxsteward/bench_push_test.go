@@ -117,7 +117,8 @@ func (w *benchWorld) encrypted(b *testing.B) func() request {
 		path := w.bizPath(n) + "?signature=0&timestamp=" + stamp + "&nonce=4711&openid=o&encrypt_type=aes&msg_signature=" +
 			msgcrypt.Signature(wechattest.Token, stamp, "4711", encrypt)
 		return request{
-			http.MethodPost, path, [2]string{"Content-Type", "text/xml"},
+			http.MethodPost, path,
+			[2]string{"Content-Type", "text/xml"},
 			[]byte("<xml><ToUserName><![CDATA[gh_8dad206e9538]]></ToUserName><Encrypt><![CDATA[" + encrypt + "]]></Encrypt></xml>"),
 		}
 	}
