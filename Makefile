@@ -10,9 +10,10 @@ LINT := $(TOOLS)/golangci-lint-$(LINT_VERSION)/golangci-lint
 VULN_VERSION := v1.9.0
 VULN := $(TOOLS)/govulncheck-$(VULN_VERSION)/govulncheck
 FUZZTIME ?= 60s
+SOAK ?= 10m
 UI_SOURCES := $(shell find webui/src webui/public webui/index.html webui/vite.config.ts webui/tsconfig.json webui/package-lock.json -type f 2>/dev/null)
 
-.PHONY: help run build test test-go test-ui test-example e2e lint vuln fuzz bench scale openapi fmt clean
+.PHONY: help run build test test-go test-ui test-example e2e lint vuln fuzz bench soak scale openapi fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,9 +66,13 @@ fuzz: ## fuzz whatever reads strangers' bytes, FUZZTIME=60s each
 			echo "$$pkg $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; done
 
-bench: build ## measure start, size and memory (docs/benchmarks.md)
+bench: build ## measure what docs/benchmarks.md tells (about 15 minutes of a quiet machine)
 	@.ci/need postgres
-	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/wxsteward
+	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/wxsteward ./component/forward
+
+soak: build ## push at full rate for SOAK=10m and watch the memory
+	@.ci/need postgres
+	BENCH_SOAK=$(SOAK) go test -run '^$$' -bench BenchmarkSoak -benchtime 1x -timeout 0 ./cmd/wxsteward
 
 scale: ## 10,000 merchants synchronized with bad luck, 100,000 rows imported, the directory at 100,000 merchants
 	@.ci/need postgres

@@ -66,7 +66,7 @@ type locker interface {
 	Try(ctx context.Context, key string, fn func(ctx context.Context) error) (got bool, err error)
 }
 
-// Deps are the parts the package works with; all are required.
+// Deps are the parts the package works with; all but Announcer are required.
 type Deps struct {
 	DB        postgres.DB
 	Keys      *sealed.Keyring
@@ -76,6 +76,8 @@ type Deps struct {
 	Queue     queue
 	Locker    locker
 	Hub       *live.Hub
+	// Announcer tells staff; nil: nobody is told.
+	Announcer component.Announcer
 }
 
 // Service binds merchants and answers for them. It is safe for concurrent use.
@@ -89,6 +91,7 @@ type Service struct {
 	queue     queue
 	locker    locker
 	hub       *live.Hub
+	announcer component.Announcer // nil: nobody is told
 
 	totals   totals
 	holds    holds
@@ -130,7 +133,7 @@ func New(cfg Config, deps Deps) *Service {
 	return &Service{
 		Config: cfg,
 		db:     deps.DB, keys: deps.Keys, tokens: deps.Tokens, client: deps.WeChat, component: deps.Component,
-		queue: deps.Queue, locker: deps.Locker, hub: deps.Hub,
+		queue: deps.Queue, locker: deps.Locker, hub: deps.Hub, announcer: deps.Announcer,
 		visits:    newLimiter(1200, 50*time.Millisecond, cfg.Now),
 		syncPace:  rate.NewLimiter(rate.Limit(cfg.SyncRate), 1),
 		opens:     newLimiter(600, 200*time.Millisecond, cfg.Now),

@@ -262,6 +262,19 @@ type TargetQuery struct {
 	All    bool     // all mini programs that are authorized now
 }
 
+// NickNames gives the names of those merchants that are known, by appid.
+func (s *Service) NickNames(ctx context.Context, appids []string) (map[string]string, error) {
+	targets, _, err := s.Targets(ctx, TargetQuery{AppIDs: appids})
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]string, len(targets))
+	for _, t := range targets {
+		names[t.AppID] = t.NickName
+	}
+	return names, nil
+}
+
 // Target is a merchant as a rollout sees it.
 type Target struct {
 	AppID, NickName, UserName, HeadImg, Signature, PrincipalName string

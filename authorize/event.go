@@ -142,10 +142,28 @@ func (s *Service) withdraw(ctx context.Context, appid string, old standing, at t
 				return err
 			}
 		}
+		if err := s.announceWithdrawal(ctx, tx, appid); err != nil {
+			return err
+		}
 		return live.Publish(ctx, tx, live.Event{Kind: "authorizer", ID: appid, AppID: appid, State: statusUnauthorized})
 	})
 	if err != nil {
 		return fmt.Errorf("withdraw authorization of %s: %w", appid, err)
 	}
 	return nil
+}
+
+// announceWithdrawal tells staff. Withdrawals have one key, because many at once, as a synchronization may find them, are
+// one piece of news.
+func (s *Service) announceWithdrawal(ctx context.Context, tx pgx.Tx, appid string) error {
+	if s.announcer == nil {
+		return nil
+	}
+	name, err := nickName(ctx, tx, appid)
+	if err != nil {
+		return err
+	}
+	return s.announcer.Announce(ctx, tx, component.Announcement{
+		Event: component.EventWithdrawn, Key: "merchants", Path: "/authorizers/" + appid, AppID: appid, Merchant: name,
+	})
 }

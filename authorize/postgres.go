@@ -319,6 +319,11 @@ func markWithdrawn(ctx context.Context, tx pgx.Tx, appid string, at, now time.Ti
 	return err
 }
 
+func nickName(ctx context.Context, tx pgx.Tx, appid string) (name string, err error) {
+	err = tx.QueryRow(ctx, `SELECT nick_name FROM authorizer WHERE appid = $1`, appid).Scan(&name)
+	return name, err
+}
+
 // markReauthorize notes that only the merchant can help; it reports whether that is news.
 func markReauthorize(ctx context.Context, tx pgx.Tx, appid string, t trouble, now time.Time) (news bool, err error) {
 	const q = `UPDATE authorizer a SET reauth_at = $2, info_error = $3, updated_at = $2

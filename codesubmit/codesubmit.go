@@ -14,6 +14,7 @@ import (
 
 	"github.com/wxsteward/wxsteward/authorize"
 	"github.com/wxsteward/wxsteward/authorize/turn"
+	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
@@ -47,6 +48,7 @@ type Service struct {
 	queue     queue
 	merchants merchants
 	platform  platform
+	announcer component.Announcer // nil: nobody is told
 	reads     *turn.Reads
 }
 
@@ -58,6 +60,8 @@ type Deps struct {
 	Merchants merchants
 	Platform  platform
 	Reads     *turn.Reads // shared with other pages about merchants; nil: our own
+	// Announcer tells staff; nil: nobody is told.
+	Announcer component.Announcer
 }
 
 // New makes a Service. Zero tunables take the contract's defaults.
@@ -85,6 +89,7 @@ func New(cfg Config, deps Deps) *Service {
 	}
 	return &Service{
 		reads: deps.Reads, cfg: cfg, db: deps.DB, locks: deps.Locker, queue: deps.Queue, merchants: deps.Merchants, platform: deps.Platform,
+		announcer: deps.Announcer,
 	}
 }
 

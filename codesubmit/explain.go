@@ -13,7 +13,7 @@ func (f *StepError) hint(lang string) string {
 		return text.in(lang)
 	}
 	if f.ErrCode != 0 {
-		entry := wechat.Explain(f.ErrCode, f.Op)
+		entry := (&wechat.APIError{Op: f.Op, Code: f.ErrCode, Msg: f.ErrMsg}).Explain()
 		if lang == "en" {
 			return entry.HintEN
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/live"
 	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/wechat"
@@ -176,8 +177,13 @@ func (s *Service) end(ctx context.Context, tx pgx.Tx, sub *Submission, to State,
 func (s *Service) afterMove(ctx context.Context, tx pgx.Tx, sub *Submission, to State) error {
 	if to.Ended() {
 		const q = `UPDATE rollout SET state = 'completed', finished_at = $2 WHERE id = $1 AND state IN ('running', 'paused')
-			AND NOT EXISTS (SELECT 1 FROM submission WHERE rollout_id = $1 AND finished_at IS NULL)`
-		if _, err := tx.Exec(ctx, q, sub.RolloutID, s.cfg.Now()); err != nil {
+			AND NOT EXISTS (SELECT 1 FROM submission WHERE rollout_id = $1 AND finished_at IS NULL) RETURNING name`
+		var name string
+		err := tx.QueryRow(ctx, q, sub.RolloutID, s.cfg.Now()).Scan(&name)
+		if err == nil {
+			err = s.announceDone(ctx, tx, sub.RolloutID, name, component.OutcomeCompleted)
+		}
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) { // no row: others are under way
 			return err
 		}
 	}

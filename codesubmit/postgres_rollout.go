@@ -160,6 +160,22 @@ func setRolloutState(ctx context.Context, tx pgx.Tx, id int64, state RolloutStat
 	return err
 }
 
+// countStates tells how many submissions of a rollout are in each state.
+func countStates(ctx context.Context, tx pgx.Tx, id int64) (map[State]int64, error) {
+	rows, err := tx.Query(ctx, `SELECT state, count(*) FROM submission WHERE rollout_id = $1 GROUP BY state`, id)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[State]int64{}
+	var state State
+	var n int64
+	_, err = pgx.ForEachRow(rows, []any{&state, &n}, func() error {
+		counts[state] = n
+		return nil
+	})
+	return counts, err
+}
+
 // SubmissionFilter is a page of submissions, newest first. Zero fields match everything.
 type SubmissionFilter struct {
 	RolloutID int64

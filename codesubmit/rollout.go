@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
@@ -142,7 +143,7 @@ func (s *Service) PauseRollout(ctx context.Context, id int64, reason Fact) (*Rol
 		if r.State != RolloutRunning && r.State != RolloutScheduled {
 			return fault.New(fault.Conflict, "A rollout that is %s cannot be paused.", r.State)
 		}
-		return setRolloutState(ctx, tx, id, RolloutPaused, reason)
+		return s.pause(ctx, tx, r, reason)
 	})
 }
 
@@ -187,7 +188,7 @@ func (s *Service) CancelRollout(ctx context.Context, id int64, withdraw bool) (*
 				return err
 			}
 		}
-		return nil
+		return s.announceDone(ctx, tx, id, r.Name, component.OutcomeCanceled)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
@@ -25,19 +26,22 @@ func (s *Service) readAudit(ctx context.Context, w *work) outcome {
 	}
 	switch status.State {
 	case wechat.AuditApproved:
-		return outcome{to: Approved, apply: s.auditIs(w, wechat.AuditApproved)}
+		return outcome{to: Approved, apply: s.audited(ctx, w, component.OutcomeApproved, "", s.auditIs(w, wechat.AuditApproved))}
 	case wechat.AuditRejected:
 		return outcome{
 			to: Rejected, failure: &StepError{Code: "rejected", Detail: namesOnly(status.Reason)},
-			apply: func(ctx context.Context, tx pgx.Tx) error { return s.storeRejection(ctx, tx, w, status) },
+			apply: s.audited(ctx, w, component.OutcomeRejected, plainReason(status.Reason), func(ctx context.Context, tx pgx.Tx) error {
+				return s.storeRejection(ctx, tx, w, status)
+			}),
 		}
 	case wechat.AuditWithdrawn:
 		return outcome{to: Withdrawn, failure: &StepError{Code: "withdrawn"}, apply: s.auditIs(w, wechat.AuditWithdrawn)}
 	default: // running or delayed
-		return outcome{
-			wait: s.cfg.Now().Add(s.cfg.AuditPoll), detail: namesOnly(status.Reason),
-			apply: s.auditStays(w, status.State, status.Reason),
+		apply := s.auditStays(w, status.State, status.Reason)
+		if newlyDelayed(w, status.State) {
+			apply = s.audited(ctx, w, component.OutcomeDelayed, plainReason(status.Reason), apply)
 		}
+		return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), detail: namesOnly(status.Reason), apply: apply}
 	}
 }
 

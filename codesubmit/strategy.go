@@ -32,7 +32,7 @@ func (s *Service) admit(ctx context.Context, tx pgx.Tx, r *Rollout) error {
 		return err
 	}
 	if limit := strategy.MaxFailedPercent; limit != nil && t.failed*100 > *limit*t.finished {
-		return s.pause(ctx, tx, r.ID, factOf("%d of %d finished merchants failed or were rejected, more than %d percent", t.failed, t.finished, *limit))
+		return s.pause(ctx, tx, r, factOf("%d of %d finished merchants failed or were rejected, more than %d percent", t.failed, t.finished, *limit))
 	}
 	if strategy.Canary > 0 {
 		done, err := s.canary(ctx, tx, r)
@@ -64,7 +64,7 @@ func (s *Service) canary(ctx context.Context, tx pgx.Tx, r *Rollout) (bool, erro
 		case b.State == Blocked: // not failed: it is waited for
 			done = false
 		case b.State.Ended():
-			return false, s.pause(ctx, tx, r.ID, factOf("canary %s is %s", b.AppID, b.State))
+			return false, s.pause(ctx, tx, r, factOf("canary %s is %s", b.AppID, b.State))
 		case b.admitted:
 			done = false
 		default:
@@ -92,11 +92,14 @@ func (s *Service) admitNext(ctx context.Context, tx pgx.Tx, id int64, n int) err
 	return nil
 }
 
-func (s *Service) pause(ctx context.Context, tx pgx.Tx, id int64, reason Fact) error {
-	if err := setRolloutState(ctx, tx, id, RolloutPaused, reason); err != nil {
+func (s *Service) pause(ctx context.Context, tx pgx.Tx, r *Rollout, reason Fact) error {
+	if err := setRolloutState(ctx, tx, r.ID, RolloutPaused, reason); err != nil {
 		return err
 	}
-	return publishRollout(ctx, tx, id, RolloutPaused)
+	if err := s.announcePaused(ctx, tx, r, reason); err != nil {
+		return err
+	}
+	return publishRollout(ctx, tx, r.ID, RolloutPaused)
 }
 
 // RolloutChange is what may be changed of a rollout that is not over; nil leaves a part alone.

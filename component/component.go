@@ -24,9 +24,11 @@ const (
 
 // Config is what the environment says about the platform account.
 type Config struct {
-	AppID     string
-	Mode      string // ModeServer or ModeCloudRun; anything else counts as ModeServer
-	Transport string // how component calls are made; shown to administrators
+	AppID string
+	Mode  string // ModeServer or ModeCloudRun; anything else counts as ModeServer
+	// Transport is how component calls are made, as in wechat.Config; "" means wechat.TransportToken.
+	Transport      wechat.Transport
+	CloudTokenFile string // of wechat.TransportCloudToken; shown to administrators
 
 	ForwarderToken sealed.Secret  // proves a message forwarder; zero: no forwarder by token
 	ForwarderCIDRs []netip.Prefix // addresses of TCP peers that are forwarders
@@ -35,7 +37,7 @@ type Config struct {
 	EnvSecret, EnvMessageToken, EnvAESKey sealed.Secret
 
 	PublicURL        *url.URL      // where WeChat reaches us
-	TicketStaleAfter time.Duration // age at which the ticket push is restarted; zero: 30 minutes
+	TicketStaleAfter time.Duration // age at which the ticket push is restarted, see TicketHealth; zero: 30 minutes
 	MessageRetention time.Duration // whole days (UTC) of messages older than this are removed; zero: kept
 	Meter            Meter         // nil: nobody counts
 	Now              func() time.Time
@@ -50,6 +52,8 @@ type Deps struct {
 	Tokens   *tokenstore.Store
 	WeChat   *wechat.Client
 	Queue    queue
+	// Announcer tells staff; nil: nobody is told.
+	Announcer Announcer
 }
 
 // EventHandler hears stored messages, inside a background job and after the ticket part is done. It hears a message
@@ -70,10 +74,13 @@ type Service struct {
 	now      func() time.Time
 	handlers []EventHandler
 	forward  Forwarder // nil: nobody
+	names    nameMerchants
 	checks   []func(context.Context) Check
 	ciphers  cipherCache
 	mailbox  mailbox
 	news     news
+	refused  refusals
+	rates    rateCounter
 }
 
 // New makes the service. Nothing runs before RegisterJobs and the routes are in place.
@@ -86,6 +93,9 @@ func New(cfg Config, deps Deps) *Service {
 	}
 	if cfg.TicketStaleAfter <= 0 {
 		cfg.TicketStaleAfter = 30 * time.Minute
+	}
+	if cfg.Transport == "" {
+		cfg.Transport = wechat.TransportToken
 	}
 	if cfg.PublicURL == nil {
 		cfg.PublicURL = &url.URL{Scheme: "http", Host: "localhost:8080"}

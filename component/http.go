@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/wxsteward/wxsteward/internal/httpserver"
 )
 
 const (
@@ -70,6 +72,9 @@ func (s *Service) pushed(address func(echo.Context) (channel, appid string)) ech
 		defer cancel()
 		answer, err := s.receive(ctx, newPush(r, channel, appid, body))
 		s.countPush(channel, pushResult(answer, err), began)
+		if err == nil {
+			httpserver.Routine(r.Context()) // the message list and the metrics have it
+		}
 		if err == nil && answer.passive {
 			return c.Blob(http.StatusOK, notation(answer.reply), answer.reply)
 		}
@@ -111,6 +116,11 @@ var errTooLarge = errors.New("component: body too large")
 func readPush(r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxPushBytes {
 		return nil, errTooLarge
+	}
+	if r.ContentLength >= 0 { // as WeChat sends them
+		body := make([]byte, r.ContentLength)
+		_, err := io.ReadFull(r.Body, body)
+		return body, err
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPushBytes+1))
 	if err != nil {

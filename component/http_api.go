@@ -14,6 +14,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/httpserver"
 	"github.com/wxsteward/wxsteward/internal/sealed"
+	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
 type body[T any] struct{ Body T }
@@ -33,6 +34,9 @@ type componentBody struct {
 	Ticket      ticketState  `json:"ticket"`
 	AccessToken accessState  `json:"access_token"`
 	Allowlist   []string     `json:"return_url_allowlist"`
+
+	CloudToken *cloudTokenState `json:"cloud_token" doc:"The file of the cloudbase_access_token; null with another transport."`
+	Refused    []RefusedAddress `json:"refused_addresses" doc:"Our addresses that WeChat refused in the last 24 hours and has not taken since: add them to 白名单IP地址列表."`
 }
 
 type callbackBody struct {
@@ -44,6 +48,19 @@ type ticketState struct {
 	Present    bool       `json:"present"`
 	ReceivedAt *time.Time `json:"received_at"`
 	AgeSeconds *int64     `json:"age_seconds"`
+
+	Health            TicketHealth `json:"health" enum:"ok,warn,stale,alarm" doc:"By age; stale also while none has ever come."`
+	WarnAfterSeconds  float64      `json:"warn_after_seconds"`
+	StaleAfterSeconds float64      `json:"stale_after_seconds" doc:"Then the push is restarted."`
+	AlarmAfterSeconds float64      `json:"alarm_after_seconds"`
+	AlarmSince        *time.Time   `json:"alarm_since"`
+}
+
+type cloudTokenState struct {
+	File      string     `json:"file"`
+	Ready     bool       `json:"ready"`
+	Problem   string     `json:"problem" doc:"What is wrong and what to do; empty when it is ready."`
+	ChangedAt *time.Time `json:"changed_at" doc:"When the file last changed."`
 }
 
 type accessState struct {
@@ -75,7 +92,8 @@ type ticketBody struct {
 }
 
 type checksBody struct {
-	Checks []Check `json:"checks"`
+	Checks    []Check    `json:"checks" doc:"One that is ok and has a hint is a warning."`
+	Whitelist *Whitelist `json:"whitelist" doc:"What to enter in the Cloud Run console; null with the transport token."`
 }
 
 type domainsBody struct {
@@ -105,10 +123,12 @@ func (s *Service) RegisterAPI(api huma.API) {
 	huma.Register(api, adminauth.Audited(adminauth.Op(http.MethodGet, "/component/ticket", "get-component-ticket", "The newest ticket", adminauth.Operator, "component")), s.getTicket)
 	huma.Register(api, adminauth.Op(http.MethodPost, "/component/ticket/restart", "restart-component-ticket", "Have WeChat push tickets again", adminauth.Operator, "component"), s.postTicketRestart)
 	huma.Register(api, adminauth.Op(http.MethodPost, "/component/check", "check-component", "Try what the platform account depends on", adminauth.Operator, "component"), s.postCheck)
+	huma.Register(api, adminauth.Op(http.MethodGet, "/component/whitelist", "get-component-whitelist", "The paths to enter in the Cloud Run console (微信令牌权限配置)", adminauth.Viewer, "component"), s.getWhitelist)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/component/domains", "get-component-domains", "The platform's domains", adminauth.Viewer, "component"), s.getDomains)
 	huma.Register(api, adminauth.Op(http.MethodPut, "/component/domains", "put-component-domains", "Set the platform's domains in both copies", adminauth.Operator, "component"), s.putDomains)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/component/domains/confirm-file", "get-component-domain-confirm-file", "The file that proves web-view domains", adminauth.Operator, "component"), s.getConfirmFile)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/messages", "list-messages", "Messages WeChat pushed", adminauth.Viewer, "messages"), s.getMessages)
+	huma.Register(api, adminauth.Op(http.MethodGet, "/messages/rate", "get-message-rate", "How many messages came, over time", adminauth.Viewer, "messages"), s.getRate)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/messages/{id}", "get-message", "One message with its body", adminauth.Viewer, "messages"), s.getMessage)
 	huma.Register(api, adminauth.Op(http.MethodPost, "/messages/{id}/redeliver", "redeliver-message", "Deliver a message again", adminauth.Operator, "messages"), s.postRedeliver)
 	huma.Register(api, adminauth.Op(http.MethodPost, "/messages/{id}/retry", "retry-message", "Handle a message again that failed", adminauth.Operator, "messages"), s.postRetry)
@@ -123,13 +143,24 @@ func (s *Service) getComponent(ctx context.Context, _ *struct{}) (*body[componen
 	if err != nil {
 		return nil, err
 	}
+	refused, err := s.RefusedAddresses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	b := componentBody{
-		AppID: s.cfg.AppID, Mode: s.cfg.Mode, Transport: s.cfg.Transport,
+		AppID: s.cfg.AppID, Mode: s.cfg.Mode, Transport: string(s.cfg.Transport),
 		Name: profile.Name, Description: profile.Description, Color: profile.Color, LogoURL: s.logoURL(profile.LogoID),
 		Allowlist: profile.ReturnURLAllowlist, Callback: callbackBody{s.componentURL(), s.bizURL()},
 		Credentials: health.Credentials,
-		Ticket:      ticketState{Present: health.Ticket.Present},
+		Ticket:      ticketState{Present: health.Ticket.Present, Health: health.Ticket.Health},
 		AccessToken: accessState{Present: health.Token.Present},
+		CloudToken:  s.cloudTokenState(ctx),
+		Refused:     refused,
+	}
+	warn, stale, alarm := s.ticketLimits()
+	b.Ticket.WarnAfterSeconds, b.Ticket.StaleAfterSeconds, b.Ticket.AlarmAfterSeconds = warn.Seconds(), stale.Seconds(), alarm.Seconds()
+	if !health.Ticket.AlarmSince.IsZero() {
+		b.Ticket.AlarmSince = new(health.Ticket.AlarmSince.UTC())
 	}
 	if health.Ticket.Present {
 		b.Ticket.ReceivedAt = new(health.Ticket.ReceivedAt.UTC())
@@ -219,7 +250,30 @@ func (s *Service) postTicketRestart(ctx context.Context, _ *struct{}) (*struct{}
 }
 
 func (s *Service) postCheck(ctx context.Context, _ *struct{}) (*body[checksBody], error) {
-	return answer(checksBody{s.RunChecks(ctx)}), nil
+	b := checksBody{Checks: s.RunChecks(ctx)}
+	if list := s.Whitelist(); list.Needed {
+		b.Whitelist = &list
+	}
+	return answer(b), nil
+}
+
+func (s *Service) getWhitelist(context.Context, *struct{}) (*body[Whitelist], error) {
+	return answer(s.Whitelist()), nil
+}
+
+// cloudTokenState looks at the file; nil where nobody needs it.
+func (s *Service) cloudTokenState(ctx context.Context) *cloudTokenState {
+	if s.cfg.Transport != wechat.TransportCloudToken {
+		return nil
+	}
+	state := &cloudTokenState{File: s.cfg.CloudTokenFile}
+	changed, err := s.deps.WeChat.CloudToken(ctx)
+	if err != nil {
+		state.Problem = fault.ProblemFor(err, fault.LangFrom(ctx)).Detail
+		return state
+	}
+	state.Ready, state.ChangedAt = true, new(changed.UTC())
+	return state
 }
 
 func (s *Service) getDomains(ctx context.Context, _ *struct{}) (*body[domainsBody], error) {
@@ -265,6 +319,7 @@ type MessageItem struct {
 	Title      string            `json:"title" doc:"What it is about, in the reader's language."`
 	Channel    string            `json:"channel" enum:"component,biz"`
 	AppID      string            `json:"appid"`
+	NickName   string            `json:"nick_name" doc:"Of the merchant; empty when it is not known."`
 	InfoType   string            `json:"info_type"`
 	MsgType    string            `json:"msg_type"`
 	Event      string            `json:"event"`
@@ -296,11 +351,12 @@ func (s *Service) itemsOf(ctx context.Context, messages ...Message) ([]MessageIt
 			return nil, err
 		}
 	}
+	names := s.nickNames(ctx, messages)
 	items := make([]MessageItem, len(messages))
 	for i, m := range messages {
 		items[i] = MessageItem{
 			ID: formatID(m.ID), Title: titleOf(m, fault.LangFrom(ctx)),
-			Channel: m.Channel, AppID: m.AppID, InfoType: m.InfoType, MsgType: m.MsgType, Event: m.Event,
+			Channel: m.Channel, AppID: m.AppID, NickName: names[m.AppID], InfoType: m.InfoType, MsgType: m.MsgType, Event: m.Event,
 			FromUser: m.FromUser, ToUser: m.ToUser, MsgID: m.MsgID, ReceivedAt: m.ReceivedAt.UTC(),
 			Deliveries: append([]DeliverySummary{}, deliveries[m.ID]...), State: m.State, Error: m.Error,
 		}
@@ -311,7 +367,13 @@ func (s *Service) itemsOf(ctx context.Context, messages ...Message) ([]MessageIt
 	return items, nil
 }
 
-func (s *Service) getMessages(ctx context.Context, in *messagesInput) (*body[httpserver.Page[MessageItem]], error) {
+type messagesBody struct {
+	httpserver.Page[MessageItem]
+
+	SearchedTo *time.Time `json:"searched_to" doc:"With next_cursor: everything received after this has been looked through."`
+}
+
+func (s *Service) getMessages(ctx context.Context, in *messagesInput) (*body[messagesBody], error) {
 	f := MessageFilter{
 		Channel: in.Channel, AppID: in.AppID, InfoType: in.InfoType, MsgType: in.MsgType, Event: in.Event, State: in.State,
 		Since: in.Since, Until: in.Until, Text: in.Q, Limit: in.Limit,
@@ -327,11 +389,38 @@ func (s *Service) getMessages(ctx context.Context, in *messagesInput) (*body[htt
 	if err != nil {
 		return nil, err
 	}
-	page := httpserver.Page[MessageItem]{Items: items}
+	page := messagesBody{Page: httpserver.Page[MessageItem]{Items: items}}
 	if next > 0 {
 		page.NextCursor = httpserver.EncodeCursor(next)
+		page.SearchedTo = new(time.UnixMilli(next >> numberBits).UTC())
 	}
 	return answer(page), nil
+}
+
+type rateBody struct {
+	StepSeconds int64           `json:"step_seconds"`
+	Points      []ratePointBody `json:"points" doc:"Every step, oldest first; the last one goes on."`
+}
+
+type ratePointBody struct {
+	At        time.Time `json:"at" doc:"The beginning of the step."`
+	Component int64     `json:"component"`
+	Biz       int64     `json:"biz"`
+}
+
+func (s *Service) getRate(ctx context.Context, in *struct {
+	Hours int `query:"hours" default:"24" minimum:"1" maximum:"168"`
+},
+) (*body[rateBody], error) {
+	points, step, err := s.Rate(ctx, in.Hours)
+	if err != nil {
+		return nil, err
+	}
+	b := rateBody{StepSeconds: int64(step.Seconds()), Points: make([]ratePointBody, len(points))}
+	for i, p := range points {
+		b.Points[i] = ratePointBody(p)
+	}
+	return answer(b), nil
 }
 
 // messagePath names one message.

@@ -99,9 +99,13 @@ func TestComponentAPI(t *testing.T) {
 		"callback": map[string]any{
 			"component_url": "http://localhost:8080/wxcallback/component", "biz_url": "http://localhost:8080/wxcallback/biz/$APPID$",
 		},
-		"credentials":          map[string]any{"app_secret": "missing", "message_token": "missing", "encoding_aes_key": "missing"},
-		"ticket":               map[string]any{"present": false, "received_at": nil, "age_seconds": nil},
-		"access_token":         map[string]any{"present": false, "expires_at": nil},
+		"credentials": map[string]any{"app_secret": "missing", "message_token": "missing", "encoding_aes_key": "missing"},
+		"ticket": map[string]any{
+			"present": false, "received_at": nil, "age_seconds": nil, "health": "stale", "alarm_since": nil,
+			"warn_after_seconds": 1200., "stale_after_seconds": 1800., "alarm_after_seconds": 7200.,
+		},
+		"access_token": map[string]any{"present": false, "expires_at": nil},
+		"cloud_token":  nil, "refused_addresses": []any{},
 		"return_url_allowlist": []any{},
 	}, got)
 
@@ -297,6 +301,10 @@ func TestDomainsAPI(t *testing.T) {
 func TestMessagesAPI(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t)
+	p.NameMerchants(func(_ context.Context, appids []string) (map[string]string, error) {
+		assert.NotContains(t, appids, testAppID, "the platform is no merchant")
+		return map[string]string{"wxm2": "面包房"}, nil
+	})
 	o := p.office(t)
 	_, _ = p.push(t, onComponent(), authorizedXML("wxm1"))
 	p.clock.Add(time.Minute)
@@ -322,7 +330,7 @@ func TestMessagesAPI(t *testing.T) {
 	}
 	newest := list("limit=1")[0].(map[string]any)
 	assert.Equal(t, map[string]any{
-		"id": newest["id"], "title": "Code review failed", "channel": "biz", "appid": "wxm2", "info_type": "", "msg_type": "event", "event": "weapp_audit_fail",
+		"id": newest["id"], "title": "Code review failed", "channel": "biz", "appid": "wxm2", "nick_name": "面包房", "info_type": "", "msg_type": "event", "event": "weapp_audit_fail",
 		"from_user": "f", "to_user": "gh_2", "msg_id": "", "created_at": "2014-10-13T09:30:05Z", "received_at": newest["received_at"],
 		"deliveries": []any{}, "state": "handled", "error": "",
 	}, newest)
@@ -336,8 +344,14 @@ func TestMessagesAPI(t *testing.T) {
 		}
 		assert.Nil(t, got["total"])
 		if cursor = got["next_cursor"].(string); cursor == "" {
+			assert.Nil(t, got["searched_to"])
 			break
 		}
+		oldest, err := time.Parse(time.RFC3339, got["items"].([]any)[2].(map[string]any)["received_at"].(string))
+		require.NoError(t, err)
+		searched, err := time.Parse(time.RFC3339, got["searched_to"].(string))
+		require.NoError(t, err)
+		assert.Equal(t, oldest.Truncate(time.Millisecond), searched)
 	}
 	assert.Len(t, seen, 7)
 	for query, want := range map[string]int{"cursor=nonsense": 422, "channel=x": 422, "limit=0": 422, "limit=201": 422, "since=yesterday": 422} {

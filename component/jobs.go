@@ -148,7 +148,7 @@ type ticketWorker struct {
 }
 
 func (w *ticketWorker) Work(ctx context.Context, job *river.Job[CheckTicketArgs]) error {
-	return w.s.keepTicketFresh(ctx, job.Args.Refused)
+	return errors.Join(w.s.watchTicket(ctx), w.s.keepTicketFresh(ctx, job.Args.Refused))
 }
 
 type cleanWorker struct {
@@ -157,5 +157,5 @@ type cleanWorker struct {
 }
 
 func (w *cleanWorker) Work(ctx context.Context, _ *river.Job[CleanMessagesArgs]) error {
-	return errors.Join(w.s.makeRoom(ctx), w.s.cleanMessages(ctx))
+	return errors.Join(w.s.makeRoom(ctx), w.s.cleanMessages(ctx), w.s.cleanRate(ctx))
 }

@@ -74,6 +74,7 @@ type platform struct {
 	clock  *clock
 	wechat *wechatfake.Server
 	server *httptest.Server
+	api    *httptest.Server // of wechat
 	logs   *syncBuffer
 }
 
@@ -121,12 +122,15 @@ func platformOn(t *testing.T, dbURL string, options ...func(*Config)) *platform 
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.wechat.Close()) })
-	api := httptest.NewServer(p.wechat)
-	t.Cleanup(api.Close)
+	p.api = httptest.NewServer(p.wechat)
+	t.Cleanup(p.api.Close)
 	p.Service = New(cfg, Deps{
 		DB: p.pool, Keys: keys, Settings: settings.New(p.pool, keys), Queue: p.runner,
 		Tokens: tokenstore.New(p.pool, keys, p.clock.Now, logger),
-		WeChat: wechat.New(wechat.Config{AppID: testAppID, BaseURL: api.URL}),
+		WeChat: wechat.New(wechat.Config{
+			AppID: testAppID, BaseURL: p.api.URL, Transport: cfg.Transport, CloudTokenFile: cfg.CloudTokenFile,
+			Observe: func(c wechat.Call) { p.Called(c) },
+		}),
 	})
 	p.Handle(&listener{}) // so that every message makes a job; see TestMessagesNobodyHearsMakeNoJob
 	require.NoError(t, p.RegisterJobs(p.runner))

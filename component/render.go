@@ -11,8 +11,8 @@ import (
 )
 
 // CloudRunJSON is the message as 微信云托管 would deliver it: the keys are the element names, times, counts and states at
-// the top are JSON numbers, everything nested is text, and an element that occurs more than once is an array. A message that
-// came as JSON stays as it is.
+// the top are JSON numbers, everything nested is text, and an element that occurs more than once is an array. What happened to
+// subscription messages is a List at the top. A message that came as JSON stays as it is.
 //
 // WeChat docs:
 // https://developers.weixin.qq.com/miniprogram/dev/framework/server-ability/message-push.html
@@ -25,14 +25,51 @@ func CloudRunJSON(m Message) ([]byte, error) {
 	if strings.HasPrefix(text, "{") {
 		return []byte(text), nil
 	}
-	return appendObject(nil, f.elements, true)
+	elements := f.elements
+	if wrapper := listWrapper(f.Text("Event")); wrapper != "" {
+		elements = unwrap(elements, wrapper)
+	}
+	return appendObject(nil, elements, true)
+}
+
+// listWrapper is the element around the items of an event in XML, which has no counterpart in JSON; empty for other events.
+//
+// WeChat docs: https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/subscribe-message.html
+func listWrapper(event string) string {
+	switch event {
+	case "subscribe_msg_popup_event":
+		return "SubscribeMsgPopupEvent"
+	case "subscribe_msg_change_event":
+		return "SubscribeMsgChangeEvent"
+	case "subscribe_msg_sent_event":
+		return "SubscribeMsgSentEvent"
+	default:
+		return ""
+	}
+}
+
+// listItem is the name of the items in listWrapper.
+const listItem = "List"
+
+// unwrap puts the items in the place of the wrapper.
+func unwrap(elements []element, wrapper string) []element {
+	flat := make([]element, 0, len(elements))
+	for _, e := range elements {
+		if e.name == wrapper && len(e.children) > 0 {
+			flat = append(flat, e.children...)
+			continue
+		}
+		flat = append(flat, e)
+	}
+	return flat
 }
 
 // XML is the message as WeChat pushes it to the public Internet. A message that came as XML stays as it is; characters that
 // may not stand in an element name become "_".
 func XML(m Message) ([]byte, error) {
 	text := strings.TrimSpace(legible(m.Body))
-	if _, err := parseFields(text); err != nil {
+	f, err := parseFields(text)
+	if err != nil {
 		return nil, err
 	}
 	if strings.HasPrefix(text, "<") {
@@ -41,7 +78,7 @@ func XML(m Message) ([]byte, error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	var b bytes.Buffer
-	if err := writeXML(&b, d, "xml"); err != nil {
+	if err := writeXML(&b, d, "xml", listWrapper(f.Text("Event"))); err != nil {
 		return nil, fmt.Errorf("message as XML: %w", err)
 	}
 	return b.Bytes(), nil
@@ -132,8 +169,9 @@ func canonicalInt(text string) bool {
 
 var errJSONEnd = errors.New("unexpected end of array")
 
-// writeXML writes the next JSON value as elements of this name: one, or one for each item of an array.
-func writeXML(b *bytes.Buffer, d *json.Decoder, name string) error {
+// writeXML writes the next JSON value as elements of this name: one, or one for each item of an array. wrapper, if not
+// empty, goes around the items of an object's List.
+func writeXML(b *bytes.Buffer, d *json.Decoder, name, wrapper string) error {
 	token, err := d.Token()
 	if err != nil {
 		return err
@@ -142,7 +180,7 @@ func writeXML(b *bytes.Buffer, d *json.Decoder, name string) error {
 	case json.Delim:
 		if v == '[' {
 			for d.More() {
-				if err := writeXML(b, d, name); err != nil {
+				if err := writeXML(b, d, name, ""); err != nil {
 					return err
 				}
 			}
@@ -159,8 +197,15 @@ func writeXML(b *bytes.Buffer, d *json.Decoder, name string) error {
 				return err
 			}
 			text, _ := key.(string)
-			if err := writeXML(b, d, elementName(text)); err != nil {
+			around := wrapper != "" && text == listItem
+			if around {
+				fmt.Fprintf(b, "<%s>", wrapper)
+			}
+			if err := writeXML(b, d, elementName(text), ""); err != nil {
 				return err
+			}
+			if around {
+				fmt.Fprintf(b, "</%s>", wrapper)
 			}
 		}
 		if _, err := d.Token(); err != nil && !errors.Is(err, io.EOF) {

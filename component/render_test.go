@@ -31,6 +31,22 @@ func TestCloudRunJSON(t *testing.T) {
 			`<xml><Count>2</Count><Actions><ActionTime>1</ActionTime></Actions><Version>3</Version><Actions><ActionTime>2</ActionTime></Actions></xml>`,
 			`{"Count":2,"Actions":[{"ActionTime":"1"},{"ActionTime":"2"}],"Version":3}`,
 		},
+		"subscription messages are a list at the top": {
+			`<xml><Event>subscribe_msg_popup_event</Event><SubscribeMsgPopupEvent><List><TemplateId>a</TemplateId><PopupScene>2</PopupScene></List><List><TemplateId>b</TemplateId></List></SubscribeMsgPopupEvent></xml>`,
+			`{"Event":"subscribe_msg_popup_event","List":[{"TemplateId":"a","PopupScene":"2"},{"TemplateId":"b"}]}`,
+		},
+		"one of them is an object": {
+			`<xml><Event>subscribe_msg_change_event</Event><SubscribeMsgChangeEvent><List><TemplateId>a</TemplateId></List></SubscribeMsgChangeEvent></xml>`,
+			`{"Event":"subscribe_msg_change_event","List":{"TemplateId":"a"}}`,
+		},
+		"a message that was sent": {
+			`<xml><Event>subscribe_msg_sent_event</Event><SubscribeMsgSentEvent><List><MsgID>1700827132819554304</MsgID><ErrorCode>0</ErrorCode></List></SubscribeMsgSentEvent></xml>`,
+			`{"Event":"subscribe_msg_sent_event","List":{"MsgID":"1700827132819554304","ErrorCode":"0"}}`,
+		},
+		"elsewhere that element stays": {
+			`<xml><Event>other</Event><SubscribeMsgSentEvent><List>1</List></SubscribeMsgSentEvent></xml>`,
+			`{"Event":"other","SubscribeMsgSentEvent":{"List":"1"}}`,
+		},
 		"text is kept": {"<xml><Content><![CDATA[a<b>&\"\\ 😀\n]]></Content></xml>", `{"Content":"a<b>&\"\\ 😀\n"}`},
 	} {
 		got, err := CloudRunJSON(Message{Body: []byte(test.body)})
@@ -50,7 +66,12 @@ func TestXML(t *testing.T) {
 			`<xml><ToUserName><![CDATA[gh_1]]></ToUserName><CreateTime>1413192605</CreateTime><Count>2</Count><Actions><ActionTime><![CDATA[1]]></ActionTime></Actions><Actions><ActionTime>2</ActionTime></Actions><ok>true</ok><none></none></xml>`,
 		},
 		"what XML cannot hold": {`{"a b":"]]>\u0000","1":{},"":[]}`, "<xml><a_b><![CDATA[]]]]><![CDATA[>\uFFFD]]></a_b><_1></_1></xml>"},
-		"digits stay":          {`{"MsgId":6054768590064713728}`, `<xml><MsgId>6054768590064713728</MsgId></xml>`},
+		"subscription messages": {
+			`{"Event":"subscribe_msg_popup_event","List":[{"TemplateId":"a"},{"List":"b"}],"CreateTime":1}`,
+			`<xml><Event><![CDATA[subscribe_msg_popup_event]]></Event><SubscribeMsgPopupEvent><List><TemplateId><![CDATA[a]]></TemplateId></List><List><List><![CDATA[b]]></List></List></SubscribeMsgPopupEvent><CreateTime>1</CreateTime></xml>`,
+		},
+		"a list of another event": {`{"Event":"x","List":{"a":1}}`, `<xml><Event><![CDATA[x]]></Event><List><a>1</a></List></xml>`},
+		"digits stay":             {`{"MsgId":6054768590064713728}`, `<xml><MsgId>6054768590064713728</MsgId></xml>`},
 	} {
 		got, err := XML(Message{Body: []byte(test.body)})
 		require.NoError(t, err, name)

@@ -18,8 +18,10 @@ import (
 const (
 	// commitTimeout ends a commit whose database does not answer, before WeChat stops waiting.
 	commitTimeout = 4 * time.Second
-	// commitsAtOnce is how many commits are under way at a time; what comes meanwhile shares the next one.
+	// commitsAtOnce is how many commits are under way at a time; what comes meanwhile shares the next one. A second begins only
+	// when a crowd waits: a commit costs about as much as ten of its rows, so few large ones let more messages through.
 	commitsAtOnce = 2
+	crowd         = 128
 
 	mostTogether      = 512 // messages in one commit
 	mostBytesTogether = 4 << 20
@@ -66,13 +68,13 @@ func (s *Service) store(ctx context.Context, in incoming) (m Message, isNew bool
 	}
 	b.waiting = append(b.waiting, w)
 	b.bytes += w.size()
-	lead := b.commits < commitsAtOnce
+	lead := b.commits == 0 || b.commits < commitsAtOnce && len(b.waiting) >= crowd
 	if lead {
 		b.commits++
 	}
 	b.mu.Unlock()
 	if lead {
-		go s.commitWaiting(context.WithoutCancel(ctx))
+		s.commitFirst(context.WithoutCancel(ctx))
 	}
 	select {
 	case o := <-w.done:
@@ -85,20 +87,46 @@ func (s *Service) store(ctx context.Context, in incoming) (m Message, isNew bool
 	}
 }
 
+// commitFirst commits what waits, in the goroutine of one who waits for it, which is the quickest way for a lone message. Who
+// comes meanwhile is served in the background.
+func (s *Service) commitFirst(ctx context.Context) {
+	defer func() { // also after a panic, which must not leave the others waiting
+		if s.mailbox.goOn() {
+			go s.commitWaiting(ctx)
+		}
+	}()
+	if batch := s.mailbox.take(); batch != nil {
+		s.commitBatch(ctx, batch)
+	}
+}
+
 // commitWaiting commits until nobody waits.
 func (s *Service) commitWaiting(ctx context.Context) {
-	for {
-		batch := s.mailbox.take()
-		if batch == nil {
-			return
-		}
-		if err := s.storeBatch(ctx, batch); err != nil {
-			s.mailbox.failAll(err)
+	for s.mailbox.goOn() {
+		if batch := s.mailbox.take(); batch != nil {
+			s.commitBatch(ctx, batch)
 		}
 	}
 }
 
-// take gives the oldest messages that wait; nil, and one commit less under way, when none does.
+func (s *Service) commitBatch(ctx context.Context, batch []*waiting) {
+	if err := s.storeBatch(ctx, batch); err != nil {
+		s.mailbox.failAll(err)
+	}
+}
+
+// goOn reports whether somebody waits; when nobody does, one commit less is under way.
+func (b *mailbox) goOn() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.waiting) == 0 {
+		b.commits--
+		return false
+	}
+	return true
+}
+
+// take gives the oldest messages that wait; nil when none does.
 func (b *mailbox) take() []*waiting {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -108,7 +136,6 @@ func (b *mailbox) take() []*waiting {
 		n++
 	}
 	if n == 0 {
-		b.commits--
 		return nil
 	}
 	batch := b.waiting[:n:n]
@@ -244,6 +271,7 @@ func (s *Service) tryCommit(ctx context.Context, messages []*waiting) (outcomes 
 		return nil, err
 	}
 	s.countCommit(len(messages), began)
+	s.rates.add(outcomes)
 	for _, o := range slices.Backward(outcomes) {
 		if o.isNew && o.message.State == StateHandled {
 			s.news.tell(ctx, s, o.message)
@@ -314,6 +342,9 @@ func (s *Service) follow(ctx context.Context, tx pgx.Tx, fresh []Message) error 
 // insertMessages stores those messages that are not there yet, and gives their ids by dedupe key. It waits for a transaction
 // that is storing a copy at the same time; the order of keys keeps two such from waiting for each other.
 func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting) (map[string]int64, error) {
+	if len(messages) == 1 {
+		return insertMessage(ctx, db, messages[0])
+	}
 	const q = `WITH fresh AS (
 			INSERT INTO message_dedupe (dedupe_key) SELECT k FROM unnest($11::bytea[]) k ORDER BY k ON CONFLICT DO NOTHING RETURNING dedupe_key)
 		INSERT INTO message (id, channel, appid, info_type, msg_type, event, from_user, to_user, msg_id,
@@ -350,6 +381,28 @@ func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting) (m
 		return nil
 	})
 	return ids, err
+}
+
+// insertMessage is insertMessages for one, with a plan that costs the database a third less.
+func insertMessage(ctx context.Context, db postgres.DB, w *waiting) (map[string]int64, error) {
+	const q = `WITH fresh AS (
+			INSERT INTO message_dedupe (dedupe_key) VALUES ($11) ON CONFLICT DO NOTHING RETURNING 1)
+		INSERT INTO message (id, channel, appid, info_type, msg_type, event, from_user, to_user, msg_id,
+			created_at, received_at, dedupe_key, body, secret_body, state, handled_at)
+		SELECT (floor(extract(epoch FROM $10::timestamptz) * 1000)::bigint << 20) | (nextval('message_number') & 1048575),
+			$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, CASE WHEN $14 = 'handled' THEN $10 END
+		FROM fresh
+		RETURNING id`
+	var id int64
+	err := db.QueryRow(ctx, q, w.Channel, w.AppID, w.InfoType, w.MsgType, w.Event, w.FromUser, w.ToUser, w.MsgID,
+		nullTime(w.CreatedAt), w.ReceivedAt, w.dedupeKey, w.maskedBody, w.secretBody, w.State).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // a copy of what is there
+	}
+	if err != nil {
+		return nil, err
+	}
+	return map[string]int64{string(w.dedupeKey): id}, nil
 }
 
 // newsPause is how long pages wait to hear of messages that need no handling: one word serves for all that came meanwhile.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/live"
+	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/sealed"
 )
 
@@ -35,6 +36,8 @@ type TicketStatus struct {
 	ReceivedAt time.Time     // zero when there is none
 	Age        time.Duration // since ReceivedAt
 	Stale      bool          // older than Config.TicketStaleAfter, or none
+	Health     TicketHealth
+	AlarmSince time.Time // zero unless Health is TicketAlarm
 }
 
 // Ticket reads the newest ticket; fault.Conflict when there is none yet.
@@ -55,15 +58,32 @@ func (s *Service) Ticket(ctx context.Context) (Ticket, error) {
 
 // TicketStatus tells how the ticket is.
 func (s *Service) TicketStatus(ctx context.Context) (TicketStatus, error) {
-	t, _, err := readTicket(ctx, s.deps.DB, s.cfg.AppID)
+	return s.ticketStatus(ctx, s.deps.DB)
+}
+
+func (s *Service) ticketStatus(ctx context.Context, db postgres.DB) (TicketStatus, error) {
+	_, _, alarmAfter := s.ticketLimits()
+	t, _, err := readTicket(ctx, db, s.cfg.AppID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return TicketStatus{Stale: true}, nil
+		status := TicketStatus{Stale: true, Health: TicketStale}
+		since, err := waitingSince(ctx, db, s.cfg.AppID)
+		if err != nil {
+			return TicketStatus{}, fmt.Errorf("read ticket: %w", err)
+		}
+		if !since.IsZero() && s.now().Sub(since) > alarmAfter {
+			status.Health, status.AlarmSince = TicketAlarm, since.Add(alarmAfter)
+		}
+		return status, nil
 	}
 	if err != nil {
 		return TicketStatus{}, fmt.Errorf("read ticket: %w", err)
 	}
 	age := max(0, s.now().Sub(t.ReceivedAt))
-	return TicketStatus{Present: true, ReceivedAt: t.ReceivedAt, Age: age, Stale: age > s.cfg.TicketStaleAfter}, nil
+	status := TicketStatus{Present: true, ReceivedAt: t.ReceivedAt, Age: age, Stale: age > s.cfg.TicketStaleAfter, Health: s.ticketHealth(age)}
+	if status.Health == TicketAlarm {
+		status.AlarmSince = t.ReceivedAt.Add(alarmAfter)
+	}
+	return status, nil
 }
 
 // clockTolerance is how far WeChat's clock may be ahead of ours before its CreateTime is not believed. A ticket from the
@@ -89,6 +109,10 @@ func (s *Service) takeTicket(ctx context.Context, m Message) error {
 		return fmt.Errorf("seal ticket: %w", err)
 	}
 	err = pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) error {
+		health, since, err := lockTicketHealth(ctx, tx, s.cfg.AppID, s.now())
+		if err != nil {
+			return err
+		}
 		newest, err := putTicket(ctx, tx, s.cfg.AppID, box, createdAt, m.ReceivedAt)
 		if err != nil || !newest {
 			return err
@@ -97,6 +121,9 @@ func (s *Service) takeTicket(ctx context.Context, m Message) error {
 			return err
 		}
 		if err := s.enqueueTokenRefresh(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.moveTicketHealth(ctx, tx, health, since); err != nil {
 			return err
 		}
 		return live.Publish(ctx, tx, live.Event{Kind: "ticket", ID: s.cfg.AppID, State: "received"})
@@ -146,7 +173,10 @@ func (s *Service) keepTicketFresh(ctx context.Context, refused bool) error {
 		return err
 	}
 	s.log.WarnContext(ctx, "restarting the ticket push", "reason", why, "present", status.Present, "age", status.Age.Round(time.Second).String())
-	return s.startPush(ctx)
+	if err := s.startPush(ctx); err != nil {
+		return errors.Join(err, s.announceRestartFailed(ctx, status, err))
+	}
+	return nil
 }
 
 func (s *Service) startPush(ctx context.Context) error {

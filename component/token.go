@@ -88,8 +88,12 @@ func (s *Service) requestRestart(ctx context.Context) error {
 }
 
 // keepTokenFresh refreshes ahead of expiry, so that no call has to wait for it. Before the platform is set up there is
-// nothing to do.
+// nothing to do, nor where our own calls carry another token or none: then a component access token is got when a business
+// system asks for one.
 func (s *Service) keepTokenFresh(ctx context.Context) error {
+	if s.cfg.Transport != wechat.TransportToken {
+		return nil
+	}
 	_, err := s.AccessToken(ctx)
 	if isKind(err, fault.Conflict) {
 		return nil

@@ -16,6 +16,25 @@ CREATE TABLE ticket_restart (
     PRIMARY KEY (appid, reason)
 );
 
+-- How the ticket is, as last told, and since when; waiting_since is when tickets were first waited for. See
+-- component/tickethealth.go.
+CREATE TABLE ticket_health (
+    appid         text PRIMARY KEY,
+    level         text        NOT NULL CHECK (level IN ('ok', 'warn', 'stale', 'alarm')),
+    since         timestamptz NOT NULL,
+    waiting_since timestamptz NOT NULL
+);
+
+-- Addresses of ours that WeChat refused lately and has not taken since.
+CREATE TABLE refused_address (
+    appid   text        NOT NULL,
+    address text        NOT NULL,
+    errcode int         NOT NULL,
+    path    text        NOT NULL,
+    at      timestamptz NOT NULL,
+    PRIMARY KEY (appid, address)
+);
+
 -- key is "component:<appid>" or "authorizer:<appid>"; both tokens are sealed.
 CREATE TABLE token (
     key           text PRIMARY KEY,
@@ -35,7 +54,7 @@ CREATE INDEX token_expiry ON token (expires_at);
 
 -- An id is the milliseconds of received_at since 1970, shifted left by 20 bits, and 20 bits of message_number, so that ids, times and
 -- partitions have one order. Partitions hold one day (UTC) each, are named message_YYYYMMDD and made by the program.
-CREATE SEQUENCE message_number;
+CREATE SEQUENCE message_number CACHE 32;
 
 CREATE TABLE message (
     id          bigint      NOT NULL PRIMARY KEY,
@@ -70,6 +89,14 @@ CREATE TABLE message_dedupe (
     dedupe_key bytea PRIMARY KEY
 );
 
+-- How many new messages came in each minute; see component/rate.go.
+CREATE TABLE message_rate (
+    minute  timestamptz NOT NULL,
+    channel text        NOT NULL,
+    n       bigint      NOT NULL,
+    PRIMARY KEY (minute, channel)
+) WITH (fillfactor = 70);
+
 -- +goose Down
-DROP TABLE message_dedupe, message, token_use, token, ticket_restart, component_ticket;
+DROP TABLE message_rate, message_dedupe, message, token_use, token, refused_address, ticket_health, ticket_restart, component_ticket;
 DROP SEQUENCE message_number;

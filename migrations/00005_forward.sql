@@ -62,10 +62,57 @@ CREATE TABLE forward_stat (
     at       timestamptz NOT NULL,
     ok       int         NOT NULL,
     failed   int         NOT NULL,
+    dead     int         NOT NULL, -- of the failed: those that were the last try
     total_ms bigint      NOT NULL,
     max_ms   int         NOT NULL,
     PRIMARY KEY (rule_id, at)
 ) WITH (fillfactor = 70);
 
+-- Where staff are told: a robot of a group chat, or a webhook.
+CREATE TABLE notice_channel (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name          text        NOT NULL,
+    kind          text        NOT NULL CHECK (kind IN ('wecom', 'dingtalk', 'feishu', 'webhook')),
+    enabled       boolean     NOT NULL,
+    language      text        NOT NULL CHECK (language IN ('zh-CN', 'en')),
+    events        text[]      NOT NULL,
+    url           bytea       NOT NULL, -- sealed: it holds the robot's key
+    secret        bytea, -- sealed; NULL: none
+    address       text        NOT NULL, -- what may be shown of the URL
+    -- Nothing is sent before: the robot's rate, and pauses after failures. One worker at a time has the channel, until its
+    -- lease ends by the clock of the database.
+    next_at       timestamptz NOT NULL,
+    lease         timestamptz,
+    tried_at      timestamptz,
+    last_sent_at  timestamptz,
+    -- Failures in a row.
+    failing_since timestamptz,
+    failures      int         NOT NULL DEFAULT 0,
+    last_error    text        NOT NULL DEFAULT '', -- see component/notice/failure.go
+    created_by    text        NOT NULL DEFAULT '',
+    created_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL
+);
+
+-- One piece of news for one channel.
+CREATE TABLE notice (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    channel_id bigint      NOT NULL REFERENCES notice_channel ON DELETE CASCADE,
+    event      text        NOT NULL,
+    key        text        NOT NULL, -- what it is about, within event
+    facts      jsonb       NOT NULL, -- see component/notice/facts.go
+    state      text        NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'dead')),
+    tries      int         NOT NULL DEFAULT 0, -- since it was made or last retried by hand; above 0 nothing is folded into it
+    next_at    timestamptz NOT NULL,
+    queued_at  timestamptz NOT NULL, -- when it was made or last retried by hand
+    error      text        NOT NULL DEFAULT '', -- of the last try; see component/notice/failure.go
+    created_at timestamptz NOT NULL,
+    sent_at    timestamptz
+);
+CREATE INDEX notice_due ON notice (channel_id, next_at, id) WHERE state = 'pending';
+CREATE INDEX notice_key ON notice (channel_id, event, key, id);
+CREATE INDEX notice_state ON notice (channel_id, state, id);
+CREATE INDEX notice_created ON notice (created_at);
+
 -- +goose Down
-DROP TABLE forward_stat, delivery_attempt, delivery, forward_rule;
+DROP TABLE notice, notice_channel, forward_stat, delivery_attempt, delivery, forward_rule;

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/wxsteward/wxsteward/codesubmit"
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/component/forward"
+	"github.com/wxsteward/wxsteward/component/notice"
 	"github.com/wxsteward/wxsteward/internal/adminauth"
 	"github.com/wxsteward/wxsteward/internal/httpserver"
 	"github.com/wxsteward/wxsteward/internal/jobs"
@@ -58,6 +60,8 @@ type app struct {
 	hub           *live.Hub
 	proxy         *forward.Proxy
 	deliveries    *forward.Service
+	notices       *notice.Service
+	keepRate      func(ctx context.Context) // until ctx ends
 	prepared      atomic.Bool
 	working       chan struct{} // closed when prepared
 	described     bool          // only the API's description is wanted
@@ -85,9 +89,6 @@ func (a *app) run(ctx context.Context) (err error) {
 		return err
 	}
 	a.log.InfoContext(ctx, "starting", append([]any{slog.String("version", versionLine())}, a.cfg.attrs()...)...)
-	if a.cfg.transport != "token" {
-		a.log.WarnContext(ctx, "this version calls component APIs with a token whatever WX_COMPONENT_TRANSPORT says", slog.String("transport", a.cfg.transport))
-	}
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
@@ -193,21 +194,38 @@ func (a *app) build() error {
 	tokens := tokenstore.New(a.pool, a.keys, now, a.log)
 	locks := postgres.NewLocker(a.pool)
 	meter := a.newMetrics()
-	wx := wechat.New(wechat.Config{AppID: c.appid, BaseURL: c.apiBase, Rate: c.rate, Concurrency: c.concurrency, Observe: meter.Called})
-	platform := component.New(component.Config{
-		AppID: c.appid, Mode: c.mode, Transport: "token", ForwarderToken: c.forwardToken, ForwarderCIDRs: c.forwardCIDRs,
+	guard := outbound.Guard{AllowPrivate: c.allowPrivate, Own: a.listeners()}
+	a.notices = notice.New(notice.Config{
+		PublicURL: c.publicURL, RetryBase: c.deliveryBase, Retention: c.retention, Drain: c.shutdownTimeout / 2, Location: c.location,
+		Simulation: a.sim != nil, Guard: guard, Meter: meter, Now: now, Logger: a.log,
+	}, notice.Deps{DB: a.pool, Keys: a.keys, Hub: a.hub})
+	var platform *component.Service
+	wx := wechat.New(wechat.Config{
+		AppID: c.appid, BaseURL: c.apiBase, Transport: c.transport, CloudTokenFile: c.cloudToken, RootsFile: c.roots(),
+		Rate: c.rate, Concurrency: c.concurrency,
+		Observe: func(call wechat.Call) {
+			meter.Called(call)
+			platform.Called(call)
+		},
+	})
+	platform = component.New(component.Config{
+		AppID: c.appid, Mode: c.mode, Transport: c.transport, CloudTokenFile: c.cloudToken, ForwarderToken: c.forwardToken, ForwarderCIDRs: c.forwardCIDRs,
 		EnvSecret: c.envSecret, EnvMessageToken: c.envToken, EnvAESKey: c.envAESKey, PublicURL: c.publicURL,
 		TicketStaleAfter: c.ticketStale, MessageRetention: c.retention, Meter: meter, Now: now, Logger: a.log,
-	}, component.Deps{DB: a.pool, Keys: a.keys, Settings: store, Tokens: tokens, WeChat: wx, Queue: a.runner})
+	}, component.Deps{DB: a.pool, Keys: a.keys, Settings: store, Tokens: tokens, WeChat: wx, Queue: a.runner, Announcer: a.notices})
 	merchants := authorize.New(authorize.Config{
 		PublicURL: c.publicURL, MPBaseURL: c.mpBase, OpenBaseURL: c.openBase, RetryBase: c.retryBase,
 		SyncRate: c.rate / 2, // the rest is for everybody else
 		Now:      now, Logger: a.log,
-	}, authorize.Deps{DB: a.pool, Keys: a.keys, Tokens: tokens, WeChat: wx, Component: platform, Queue: a.runner, Locker: locks, Hub: a.hub})
+	}, authorize.Deps{
+		DB: a.pool, Keys: a.keys, Tokens: tokens, WeChat: wx, Component: platform, Queue: a.runner, Locker: locks, Hub: a.hub, Announcer: a.notices,
+	})
 	reads := &turn.Reads{}
 	releases := codesubmit.New(codesubmit.Config{
 		DetectionPoll: c.detectionPoll, AuditPoll: c.auditPoll, RetryBase: c.retryBase, Location: c.location, Now: now, Logger: a.log,
-	}, codesubmit.Deps{DB: a.pool, Locker: locks, Queue: a.runner, Merchants: merchants, Platform: platform, Reads: reads})
+	}, codesubmit.Deps{
+		DB: a.pool, Locker: locks, Queue: a.runner, Merchants: merchants, Platform: platform, Reads: reads, Announcer: a.notices,
+	})
 	profiles := profile.New(profile.Config{Poll: c.auditPoll, Now: now, Logger: a.log}, profile.Deps{
 		DB: a.pool, Merchants: merchants, Locker: locks, Reads: reads, Queue: a.runner,
 	})
@@ -217,16 +235,17 @@ func (a *app) build() error {
 	mini := miniapp.New(miniapp.Config{TrustGateway: c.mode == component.ModeCloudRun, Now: now, Logger: a.log}, miniapp.Deps{
 		Keys: a.keys, Merchants: merchants, Platform: platform,
 	})
-	guard := outbound.Guard{AllowPrivate: c.allowPrivate, Own: a.listeners()}
 	a.proxy = forward.NewProxy(forward.ProxyConfig{
 		Default: c.upstream, PublicURL: c.publicURL, KeepIdentity: c.mode == component.ModeCloudRun, Identify: mini.Identify,
 		StripCookies: []string{adminauth.SessionCookie, adminauth.CSRFCookie}, Meter: meter, Logger: a.log,
 	}, forward.ProxyDeps{DB: a.pool, Settings: store, Guard: guard, Events: a.hub})
+	a.keepRate = platform.KeepRate
 	a.deliveries = forward.New(forward.Config{
 		RetryBase: c.deliveryBase, Retention: c.retention, Drain: c.shutdownTimeout / 2, Guard: guard, Meter: meter, Now: now, Logger: a.log,
-	}, forward.Deps{DB: a.pool, Keys: a.keys, Messages: platform, Hub: a.hub})
+	}, forward.Deps{DB: a.pool, Keys: a.keys, Messages: platform, Headings: platform.Headings, Hub: a.hub, Announcer: a.notices})
 
 	platform.Forward(a.deliveries)
+	platform.NameMerchants(merchants.NickNames)
 	platform.Handle(merchants)
 	platform.Handle(releases)
 	platform.Handle(profiles)
@@ -234,7 +253,10 @@ func (a *app) build() error {
 	merchants.OnWithdrawn(releases.AuthorizerWithdrawn)
 	merchants.OnAuthorized(registrations.OnAuthorized)
 	platform.AddCheck(merchants.CheckScopes)
-	for _, register := range []func(*jobs.Runner) error{platform.RegisterJobs, merchants.RegisterJobs, releases.RegisterJobs, profiles.RegisterJobs, registrations.RegisterJobs, a.auth.InstallJobs} {
+	for _, register := range []func(*jobs.Runner) error{
+		platform.RegisterJobs, merchants.RegisterJobs, releases.RegisterJobs, profiles.RegisterJobs, registrations.RegisterJobs,
+		a.notices.RegisterJobs, a.auth.InstallJobs,
+	} {
 		if err := register(a.runner); err != nil {
 			return err
 		}
@@ -286,6 +308,7 @@ func (a *app) describe(platform *component.Service, merchants *authorize.Service
 	merchants.RegisterAPI(api)
 	releases.RegisterAPI(api)
 	a.deliveries.RegisterAPI(api)
+	a.notices.RegisterAPI(api)
 	a.proxy.RegisterAPI(api)
 	a.server.Events(adminauth.Op(http.MethodGet, "/events", "live-updates", "Live updates", adminauth.Viewer, "events"), a.hub, a.auth.StillSignedIn)
 	registerMeta(api, a.sim != nil, a.cfg.appid)
@@ -300,6 +323,13 @@ func (a *app) start(ctx context.Context) {
 	if a.sim != nil {
 		a.onStop(func(ctx context.Context) { a.stopped(ctx, "simulator", a.sim.close()) })
 	}
+	counted := make(chan struct{})
+	counting, stopCounting := context.WithCancel(background)
+	go func() {
+		defer close(counted)
+		a.keepRate(counting)
+	}()
+	a.onStop(func(context.Context) { stopCounting(); <-counted }) // after the last push
 	stopDelivering, delivered := a.deliver(background)
 	a.onStop(func(ctx context.Context) {
 		select {
@@ -333,7 +363,7 @@ func (a *app) start(ctx context.Context) {
 	a.onStop(func(context.Context) { <-done })
 }
 
-// deliver works deliveries from when the database is prepared until stop is called; done is closed when the last has
+// deliver works deliveries and notices from when the database is prepared until stop is called; done is closed when the last has
 // ended.
 func (a *app) deliver(ctx context.Context) (stop func(), done <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -343,7 +373,10 @@ func (a *app) deliver(ctx context.Context) (stop func(), done <-chan struct{}) {
 		select {
 		case <-ctx.Done():
 		case <-a.working:
-			a.fail("deliveries", a.deliveries.Run(ctx))
+			var senders sync.WaitGroup
+			senders.Go(func() { a.fail("deliveries", a.deliveries.Run(ctx)) })
+			senders.Go(func() { a.fail("notices", a.notices.Run(ctx)) })
+			senders.Wait()
 		}
 	}()
 	return cancel, ended

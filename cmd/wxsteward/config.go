@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +22,7 @@ import (
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/adminauth"
 	"github.com/wxsteward/wxsteward/internal/sealed"
+	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
 // config is the environment, checked; README.md lists the variables.
@@ -29,8 +32,9 @@ type config struct {
 	envToken     sealed.Secret
 	envAESKey    sealed.Secret
 	mode         string
-	transport    string
-	apiBase      string
+	transport    wechat.Transport
+	cloudToken   string // file of TransportCloudToken
+	apiBase      string // empty: WeChat's own
 	mpBase       string
 	openBase     string
 	forwardToken sealed.Secret
@@ -104,7 +108,8 @@ func loadConfig(env environment) (config, error) {
 	}
 	c.allowPrivate = r.boolean("ALLOW_PRIVATE_TARGETS", c.mode == component.ModeCloudRun)
 	c.transport = r.transport(c.mode)
-	c.apiBase = r.baseURL("WX_API_BASE_URL", "https://api.weixin.qq.com")
+	c.cloudToken = r.cloudTokenFile(c.transport)
+	c.apiBase = r.apiBase()
 	if r.err == nil && !c.databaseURL.IsZero() && c.masterKey.IsZero() {
 		r.fail("MASTER_KEY", `is required with DATABASE_URL: make one with "wxsteward genkey" and keep it, e.g. MASTER_KEY=`+exampleKey())
 	}
@@ -178,15 +183,51 @@ func (r *reader) word(name string, allowed ...string) string {
 	return allowed[0]
 }
 
-func (r *reader) transport(mode string) string {
-	standard := "token"
+func (r *reader) transport(mode string) wechat.Transport {
+	standard := wechat.TransportToken
 	if mode == component.ModeCloudRun {
-		standard = "openapi"
+		standard = wechat.TransportOpenAPI
 	}
 	if r.env("WX_COMPONENT_TRANSPORT") == "" {
 		return standard
 	}
-	return r.word("WX_COMPONENT_TRANSPORT", "token", "openapi", "cloudtoken")
+	return wechat.Transport(r.word("WX_COMPONENT_TRANSPORT",
+		string(wechat.TransportToken), string(wechat.TransportOpenAPI), string(wechat.TransportCloudToken)))
+}
+
+// cloudTokenFile may be missing when we start: WeChat Cloud Run writes it some time later.
+func (r *reader) cloudTokenFile(transport wechat.Transport) string {
+	const name = "WX_CLOUD_TOKEN_FILE"
+	file := r.text(name, wechat.CloudTokenFile)
+	if transport != wechat.TransportCloudToken {
+		return file
+	}
+	if !filepath.IsAbs(file) {
+		r.fail(name, fmt.Sprintf("is %q, but must be an absolute path, e.g. %s=%s", file, name, wechat.CloudTokenFile))
+	} else if info, err := os.Stat(file); err == nil && info.IsDir() {
+		r.fail(name, fmt.Sprintf("is %q, which is a directory, but must be the file with the token, e.g. %s=%s", file, name, wechat.CloudTokenFile))
+	}
+	return file
+}
+
+// apiBase is empty where nothing is set: the client knows what each transport takes.
+func (r *reader) apiBase() string {
+	const name = "WX_API_BASE_URL"
+	if r.env(name) == "" {
+		return ""
+	}
+	return r.baseURL(name, "https://api.weixin.qq.com")
+}
+
+// cloudRoots is where WeChat Cloud Run puts the certificate of the open-API service.
+const cloudRoots = "/app/cert/certificate.crt"
+
+// roots is the file of certificates to trust beside the system's; empty outside WeChat Cloud Run.
+func (c config) roots() string {
+	if c.mode != component.ModeCloudRun && c.transport == wechat.TransportToken {
+		return ""
+	}
+	return cloudRoots
 }
 
 func (r *reader) baseURL(name, standard string) string {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxsteward/wxsteward/internal/sealed"
+	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
 func TestConfigDefaults(t *testing.T) {
@@ -15,7 +16,8 @@ func TestConfigDefaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "wxabc", c.appid)
 	require.Equal(t, "server", c.mode)
-	require.Equal(t, "token", c.transport)
+	require.Equal(t, wechat.TransportToken, c.transport)
+	require.Empty(t, c.roots(), "outside Cloud Run nobody else may pretend to be WeChat")
 	require.Equal(t, ":8080", c.listenAddr)
 	require.Equal(t, "127.0.0.1:8081", c.innerAddr)
 	require.Equal(t, "http://localhost:8080", c.publicURL.String())
@@ -25,6 +27,9 @@ func TestConfigDefaults(t *testing.T) {
 	c, err = loadConfig(func(name string) string { return map[string]string{"WX_MODE": "cloudrun"}[name] })
 	require.NoError(t, err)
 	require.True(t, c.allowPrivate, "the business service is on 127.0.0.1 there")
+	require.Equal(t, wechat.TransportOpenAPI, c.transport)
+	require.Equal(t, "/.tencentcloudbase/wx/cloudbase_access_token", c.cloudToken)
+	require.Equal(t, "/app/cert/certificate.crt", c.roots())
 }
 
 func TestWrongConfigIsToldInOneLine(t *testing.T) {
@@ -78,6 +83,29 @@ func TestWrongConfigIsToldInOneLine(t *testing.T) {
 		return map[string]string{"DATABASE_URL": "postgres://localhost/x"}[name]
 	})
 	require.ErrorContains(t, err, "MASTER_KEY")
+}
+
+func TestCloudTokenFileIsChecked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, test := range []struct{ file, want string }{
+		{dir, "directory"},
+		{"relative/token", "absolute"},
+		{dir + "/not-there-yet", ""}, // WeChat Cloud Run writes it later
+		{"", ""},
+	} {
+		_, err := loadConfig(func(name string) string {
+			return map[string]string{"WX_COMPONENT_TRANSPORT": "cloudtoken", "WX_CLOUD_TOKEN_FILE": test.file}[name]
+		})
+		if test.want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, test.want)
+		require.ErrorContains(t, err, "WX_CLOUD_TOKEN_FILE ")
+		require.ErrorContains(t, err, "e.g. ")
+		require.NotContains(t, err.Error(), "\n")
+	}
 }
 
 func TestDurationsHaveNoMinimum(t *testing.T) {

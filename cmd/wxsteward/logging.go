@@ -36,7 +36,7 @@ func (c config) attrs() []any {
 		database = "DATABASE_URL"
 	}
 	return []any{
-		slog.String("appid", c.appid), slog.String("mode", c.mode), slog.String("transport", c.transport),
+		slog.String("appid", c.appid), slog.String("mode", c.mode), slog.String("transport", string(c.transport)),
 		slog.String("public_url", c.publicURL.String()), slog.String("listen_addr", c.listenAddr), slog.String("inner_addr", c.innerAddr),
 		slog.String("business_upstream", c.upstream), slog.Bool("allow_private_targets", c.allowPrivate),
 		slog.String("database", database), slog.String("timezone", c.location.String()), slog.String("api_base", c.apiBase),

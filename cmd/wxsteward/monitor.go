@@ -31,7 +31,7 @@ func (a *app) progress(platform *component.Service, releases *codesubmit.Service
 			return metrics.State{}, err
 		}
 		return metrics.State{
-			TicketReceived: ticket.ReceivedAt, QueueJobs: queue.Jobs, QueueOldest: queue.DueSince,
+			TicketReceived: ticket.ReceivedAt, TicketHealth: string(ticket.Health), QueueJobs: queue.Jobs, QueueOldest: queue.DueSince,
 			Rollouts: counts.Rollouts, Submissions: counts.Submissions,
 		}, nil
 	}

@@ -72,16 +72,20 @@ type world struct {
 }
 
 // newWorld makes a WeChat with some drafts and merchants. wrap, if not nil, stands in front of WeChat's API.
-func newWorld(tb testing.TB, wrap func(http.Handler) http.Handler) *world {
+func newWorld(tb testing.TB, wrap func(http.Handler) http.Handler, options ...func(*wechatfake.Config)) *world {
 	tb.Helper()
 	port := freePort(tb)
 	base := "http://127.0.0.1:" + port
-	fake, err := wechatfake.New(wechatfake.Config{
+	config := wechatfake.Config{
 		ComponentAppID: wechattest.ComponentAppID, ComponentSecret: wechattest.ComponentSecret,
 		Token: wechattest.Token, EncodingAESKey: wechattest.EncodingAESKey,
 		EventURL: base + "/wxcallback/component", MessageURL: base + "/wxcallback/biz/$APPID$", LaunchHost: "127.0.0.1:" + port,
 		DetectionTime: 300 * time.Millisecond, TicketInterval: -1, PushRetryPause: 300 * time.Millisecond, PushTimeout: 5 * time.Second,
-	})
+	}
+	for _, option := range options {
+		option(&config)
+	}
+	fake, err := wechatfake.New(config)
 	require.NoError(tb, err)
 	fake.Start(tb.Context())
 	var handler http.Handler = fake

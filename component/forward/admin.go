@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -225,19 +226,36 @@ func (s *Service) rule(ctx context.Context, id int64) (*armed, error) {
 	return nil, noRule()
 }
 
+// Trial is a call for a test: what was sent, and what came of it.
+type Trial struct {
+	Attempt
+
+	URL    string
+	Header http.Header // all that we set
+	Body   string
+}
+
 // Try sends a made-up message of the kind the rule is for, whether the rule is enabled or not. It is not repeated and not
 // kept.
-func (s *Service) Try(ctx context.Context, id int64) (Attempt, error) {
+func (s *Service) Try(ctx context.Context, id int64) (Trial, error) {
 	r, err := s.rule(ctx, id)
 	if err != nil {
-		return Attempt{}, err
+		return Trial{}, err
 	}
 	if r.keys.current == nil {
-		return Attempt{}, fault.New(fault.Conflict, "The secret of this rule cannot be opened with the present MASTER_KEY. Rotate it.")
+		return Trial{}, fault.New(fault.Conflict, "The secret of this rule cannot be opened with the present MASTER_KEY. Rotate it.")
 	}
 	at := s.now()
-	o := s.call(ctx, r, "test_"+formatID(r.ID)+"_"+formatID(at.UnixMilli()), sample(r.Rule, at), testBytes)
-	return Attempt{At: o.at, Status: o.status, Duration: o.duration, Failure: o.failure, Response: printable(string(o.answer), testBytes)}, nil
+	m := sample(r.Rule, at)
+	body, err := render(r.Format, m)
+	if err != nil {
+		return Trial{}, fmt.Errorf("sample for rule %d: %w", id, err)
+	}
+	o := s.call(ctx, r, "test_"+formatID(r.ID)+"_"+formatID(at.UnixMilli()), m, testBytes)
+	return Trial{
+		Attempt: Attempt{At: o.at, Status: o.status, Duration: o.duration, Failure: o.failure, Response: printable(string(o.answer), testBytes)},
+		URL:     r.target(m.AppID), Header: o.sent, Body: string(body),
+	}, nil
 }
 
 // Deliveries lists deliveries with their attempts, newest first.
@@ -298,13 +316,64 @@ func (s *Service) RetryDead(ctx context.Context, ruleID int64) (int64, error) {
 	}
 }
 
-// Stats is the rule's chart for a time until now, in steps that make at most 288 bars.
+// niceStep is the shortest round step that divides a time into at most so many bars.
+func niceStep(length time.Duration, bars int) time.Duration {
+	const minutes, hours = time.Minute, time.Hour
+	for _, step := range []time.Duration{statStep, 10 * minutes, 15 * minutes, 30 * minutes, hours, 2 * hours, 3 * hours, 4 * hours, 6 * hours, 8 * hours, 12 * hours} {
+		if length <= time.Duration(bars)*step {
+			return step
+		}
+	}
+	return 24 * hours
+}
+
+// Stats is the rule's chart for a time until now, in steps that make at most 96 bars.
 func (s *Service) Stats(ctx context.Context, id int64, length time.Duration) (list []Stat, step time.Duration, err error) {
-	const bars = 288
-	step = max(statStep, (length / bars).Round(statStep))
-	list, err = readStats(ctx, s.deps.DB, id, s.now().Add(-length), step)
+	const bars = 96
+	step = niceStep(length, bars)
+	list, err = readStats(ctx, s.deps.DB, []int64{id}, s.now().Add(-length), step)
 	if err != nil {
 		return nil, 0, fmt.Errorf("chart of rule %d: %w", id, err)
+	}
+	return list, step, nil
+}
+
+// RuleOverview is how one rule does.
+type RuleOverview struct {
+	RuleID        int64
+	Pending, Dead int64 // deliveries, counted up to backlogLimit
+	Stats         []Stat
+}
+
+// backlogLimit is how far waiting and dead deliveries are counted: more than that is said to be more.
+const backlogLimit = 1000
+
+// Overview is how all rules do, at once: their charts for a time until now, in steps that make about 24 bars.
+func (s *Service) Overview(ctx context.Context, length time.Duration) (list []RuleOverview, step time.Duration, err error) {
+	const bars = 24
+	step = niceStep(length, bars)
+	rules, err := s.currentRules(ctx, s.deps.DB)
+	if err != nil {
+		return nil, 0, err
+	}
+	ids := make([]int64, 0, len(rules))
+	for _, r := range rules {
+		ids = append(ids, r.ID)
+	}
+	counts, err := countBacklog(ctx, s.deps.DB, ids, backlogLimit)
+	if err != nil {
+		return nil, 0, fmt.Errorf("count backlog of rules: %w", err)
+	}
+	stats, err := readStats(ctx, s.deps.DB, ids, s.now().Add(-length), step)
+	if err != nil {
+		return nil, 0, fmt.Errorf("charts of rules: %w", err)
+	}
+	charts := make(map[int64][]Stat, len(ids))
+	for _, st := range stats {
+		charts[st.RuleID] = append(charts[st.RuleID], st)
+	}
+	for _, c := range counts {
+		list = append(list, RuleOverview{RuleID: c.RuleID, Pending: c.Pending, Dead: c.Dead, Stats: charts[c.RuleID]})
 	}
 	return list, step, nil
 }

@@ -29,6 +29,7 @@ type outcome struct {
 	duration time.Duration
 	failure  failure // empty: taken
 	answer   []byte  // the beginning of it
+	sent     http.Header
 }
 
 func (o outcome) ok() bool { return o.failure == "" }
@@ -69,6 +70,7 @@ func (s *Service) call(ctx context.Context, r *armed, id string, m component.Mes
 	req.Header.Set("User-Agent", "wxsteward")
 	req.Header.Set("X-Wxsteward-Appid", m.AppID)
 	req.Header.Set("X-Wxsteward-Channel", m.Channel)
+	o.sent = req.Header
 	allowed := strconv.FormatInt(r.timeout().Milliseconds(), 10)
 	res, err := s.client.Do(req)
 	if err != nil {

@@ -14,13 +14,21 @@ import (
 const (
 	// spacing is the least time between two looks for due deliveries, so that each finds many.
 	spacing = 5 * time.Millisecond
+	// crowdedSpacing is spacing while more than crowd messages to deliver have come between two looks: who pushes waits for an
+	// answer, deliveries can wait. It still lets Concurrency × 50 a second of each rule go.
+	crowdedSpacing = 20 * time.Millisecond
+	crowd          = 15
 	// hotPoll is how often they are looked for while messages come.
 	hotPoll = 20 * time.Millisecond
 
-	// After so many failures in a row a rule gets so many calls a second, until one succeeds: a dead target shall cost next to
-	// nothing.
+	// After so many failures in a row a rule gets so many calls a second, some at a time, until one succeeds: a dead target shall
+	// cost next to nothing.
 	failuresBeforeBrake = 20
 	brakedRate          = 200
+	brakedLook          = 250 * time.Millisecond
+
+	// readsAtOnce is how many messages are read from the database at a time.
+	readsAtOnce = 4
 )
 
 // lane is what this process has under way for one rule.
@@ -36,8 +44,11 @@ func (l *lane) room(concurrency int, now time.Time) int {
 	if l.failures < failuresBeforeBrake {
 		return concurrency - l.inFlight
 	}
-	due := int(now.Sub(l.lookedAt).Seconds() * brakedRate)
-	return min(due, concurrency-l.inFlight)
+	since := now.Sub(l.lookedAt)
+	if since < brakedLook {
+		return 0
+	}
+	return min(int(since.Seconds()*brakedRate), concurrency-l.inFlight)
 }
 
 // Run delivers until ctx ends, then lets calls that are under way end, for Config.Drain, and gives back the rest. A
@@ -101,8 +112,12 @@ func (s *Service) dispatch(ctx, calls context.Context, sends *sync.WaitGroup) {
 			s.log.WarnContext(ctx, "cannot look for due deliveries", slog.Any("error", err))
 			wait = s.cfg.poll
 		}
-		idle(ctx, spacing, nil)
-		idle(ctx, wait-spacing, s.wake)
+		pause := spacing
+		if s.arrived.Swap(0) > crowd {
+			pause = crowdedSpacing
+		}
+		idle(ctx, pause, nil)
+		idle(ctx, wait-pause, s.wake)
 	}
 }
 
@@ -247,7 +262,7 @@ func (s *Service) attempt(ctx context.Context, r *armed, d claimed, before time.
 	m, ok := s.bodies.get(d.messageID)
 	if !ok {
 		var err error
-		if m, err = s.deps.Messages.Message(ctx, d.messageID); err != nil {
+		if m, err = s.read(ctx, d.messageID); err != nil {
 			res.released, res.final = !gone(err), gone(err)
 			res.outcome = outcome{at: s.now(), failure: failGone}
 			if res.released && !errors.Is(err, context.Canceled) {
@@ -262,6 +277,17 @@ func (s *Service) attempt(ctx context.Context, r *armed, d claimed, before time.
 	res.outcome = s.call(limited, r, formatID(d.id), m, excerptBytes)
 	if !res.ok() && res.status == 0 && ctx.Err() != nil {
 		res.released = true // we ended it; nobody knows whether it was taken, so it is sent again
+	}
+}
+
+// read gets a message from the database, few at a time: a backlog of many rules must not take the connections that pushes need.
+func (s *Service) read(ctx context.Context, id int64) (component.Message, error) {
+	select {
+	case s.reads <- struct{}{}:
+		defer func() { <-s.reads }()
+		return s.deps.Messages.Message(ctx, id)
+	case <-ctx.Done():
+		return component.Message{}, ctx.Err()
 	}
 }
 

@@ -57,8 +57,12 @@ type Deps struct {
 	DB       postgres.DB
 	Keys     *sealed.Keyring
 	Messages messages
+	// Headings say which messages deliveries are of; nil: their ids do.
+	Headings func(ctx context.Context, messageIDs []int64) (map[int64]component.Heading, error)
 	// Hub tells of rules that other replicas have changed; nil: they are noticed within two seconds.
 	Hub news
+	// Announcer tells staff of dead deliveries and paused rules; nil: nobody is told.
+	Announcer component.Announcer
 }
 
 // Service forwards messages. Make it with New; it is safe for concurrent use. Any number of them may work on one database.
@@ -71,17 +75,20 @@ type Service struct {
 	client  *http.Client
 	rules   ruleCache
 	bodies  bodyCache
-	relays  chan struct{} // as many as may be under way
+	reads   chan struct{} // as many as may be under way
 	results chan result
 	news    announcer
 
 	wake     chan struct{}
+	arrived  atomic.Int64 // deliveries made since the last look
 	hotUntil atomic.Int64 // monotonic nanoseconds since born: messages have come lately
 	born     time.Time
 	stuck    atomic.Bool // results cannot be written: nothing more is claimed
 
-	mu    sync.Mutex
-	lanes map[int64]*lane
+	mu       sync.Mutex
+	lanes    map[int64]*lane
+	relays   map[int64]*relayLane
+	relaying int // of all rules
 }
 
 var _ component.Forwarder = (*Service)(nil)
@@ -109,17 +116,18 @@ func New(cfg Config, deps Deps) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	const maxRelays, resultBuffer = 512, 1024
+	const resultBuffer = 1024
 	return &Service{
 		cfg: cfg, deps: deps, log: cfg.Logger, now: cfg.Now,
 		jitter:  rand.Float64,
 		client:  cfg.Guard.Client(cfg.Concurrency),
 		bodies:  bodyCache{bodies: map[int64]component.Message{}},
-		relays:  make(chan struct{}, maxRelays),
+		reads:   make(chan struct{}, readsAtOnce),
 		results: make(chan result, resultBuffer),
 		wake:    make(chan struct{}, 1),
 		born:    time.Now(),
 		lanes:   map[int64]*lane{},
+		relays:  map[int64]*relayLane{},
 	}
 }
 

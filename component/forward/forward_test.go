@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -395,6 +396,47 @@ func TestSlowTargetDelaysNobody(t *testing.T) {
 	assert.Less(t, time.Since(began), 5*time.Second)
 }
 
+// TestBacklogLeavesConnectionsForPushes: after a start many messages must be read, of which a slow database gives few.
+func TestBacklogLeavesConnectionsForPushes(t *testing.T) {
+	t.Parallel()
+	before := newReplica(t)
+	shop := newTarget(t, status(http.StatusOK))
+	const rules, messages = 4, 20
+	for range rules {
+		before.to(t, shop.URL)
+	}
+	for id := range int64(messages) {
+		before.store(t, text(id+1, "wx1"))
+	}
+	slow := &slowMailbox{box: before.box, release: make(chan struct{})}
+	release := sync.OnceFunc(func() { close(slow.release) })
+	r := replicaOn(t, before.dbURL, before.clock, before.box)
+	r.deps.Messages = slow
+	r.start(t)
+	t.Cleanup(release)
+	eventually(t, "some are read", func() bool { return slow.waiting.Load() >= readsAtOnce })
+	release()
+	eventually(t, "all are delivered", func() bool { return r.count(t, stateDelivered) == rules*messages })
+	assert.EqualValues(t, readsAtOnce, slow.most.Load(), "no more at a time")
+}
+
+// slowMailbox gives nothing until it is released.
+type slowMailbox struct {
+	box           *mailbox
+	release       chan struct{}
+	waiting, most atomic.Int64
+}
+
+func (b *slowMailbox) Message(ctx context.Context, id int64) (component.Message, error) {
+	now := b.waiting.Add(1)
+	defer b.waiting.Add(-1)
+	for most := b.most.Load(); now > most && !b.most.CompareAndSwap(most, now); most = b.most.Load() {
+		continue
+	}
+	<-b.release
+	return b.box.Message(ctx, id)
+}
+
 // TestCrashBetweenSendingAndRecording: the target has it, we do not know; it is sent again under the same id.
 func TestCrashBetweenSendingAndRecording(t *testing.T) {
 	t.Parallel()
@@ -433,11 +475,11 @@ func TestFailureOfAnExpiredLeaseChangesNothing(t *testing.T) {
 		return taken[0]
 	}
 	first, second := claim(), claim()
-	late := result{ruleID: rule.ID, deliveryID: first.id, lease: first.lease, tries: maxTries(), outcome: outcome{at: r.now(), failure: failed(failRefused, "")}}
-	require.NoError(t, writeResults(t.Context(), r.pool, r.judge([]result{late}), r.now()))
+	late := result{ruleID: rule.ID, deliveryID: first.id, lease: first.lease, tries: maxTries(), outcome: outcome{at: r.now(), failure: failed(outbound.TroubleRefused, "")}}
+	require.NoError(t, r.writeResults(t.Context(), r.pool, r.judge([]result{late})))
 	require.Equal(t, 1, r.count(t, statePending), "who has it now decides")
 	taken := result{ruleID: rule.ID, deliveryID: second.id, lease: first.lease, tries: 1, outcome: outcome{at: r.now(), status: 200}}
-	require.NoError(t, writeResults(t.Context(), r.pool, r.judge([]result{taken}), r.now()))
+	require.NoError(t, r.writeResults(t.Context(), r.pool, r.judge([]result{taken})))
 	require.Equal(t, 1, r.count(t, stateDelivered), "what the target has taken is delivered, whoever says so")
 }
 
@@ -635,6 +677,98 @@ func TestRelayNeverTakesLongerThanWeChatWaits(t *testing.T) {
 	assert.Equal(t, "body.mode", f.Fields[0].Location)
 }
 
+// TestRelayLeavesASilentTargetAlone: each push would wait for it in vain.
+func TestRelayLeavesASilentTargetAlone(t *testing.T) {
+	t.Parallel()
+	counted := &relayMeter{}
+	r := newReplica(t, func(c *Config) { c.Meter = counted })
+	shop := newTarget(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	rule, _ := r.to(t, shop.URL, func(c *Change) { c.Mode, c.Timeout = new(ModeRelay), new(slowRelay+100*time.Millisecond) })
+	relay := func(id int64) bool {
+		_, ok := r.Relay(context.Background(), text(id, "wx1"))
+		return ok
+	}
+	var group sync.WaitGroup
+	for id := range int64(slowBeforeRest) {
+		group.Go(func() { relay(id) })
+	}
+	group.Wait()
+	require.Equal(t, slowBeforeRest, len(shop.calls()))
+	for id := range int64(20) {
+		require.False(t, relay(id))
+	}
+	require.Equal(t, slowBeforeRest, len(shop.calls()), "the target is left alone, and nobody waits")
+	require.Equal(t, map[string]int{"timeout": slowBeforeRest, "skipped": 20}, counted.outcomes())
+
+	r.clock.Add(relayRest + time.Second)
+	group.Go(func() { relay(1) })
+	eventually(t, "one message finds out whether it answers", func() bool { return len(shop.calls()) == slowBeforeRest+1 })
+	require.False(t, relay(2))
+	group.Wait()
+	require.Equal(t, slowBeforeRest+1, len(shop.calls()))
+
+	shop.answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<xml/>") })
+	require.False(t, relay(1), "it is still left alone")
+	_, err := r.Update(t.Context(), rule.ID, Change{Name: new("mended")})
+	require.NoError(t, err)
+	require.True(t, relay(1), "a change of the rule is another chance")
+
+	shop.answer(status(http.StatusInternalServerError))
+	for id := range int64(3 * slowBeforeRest) {
+		require.False(t, relay(id))
+	}
+	require.Equal(t, slowBeforeRest+2+3*slowBeforeRest, len(shop.calls()), "failures that come at once hold nobody back")
+}
+
+// relayMeter counts the outcomes of relays.
+type relayMeter struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (*relayMeter) Attempted(string, time.Duration) {}
+
+func (m *relayMeter) Relayed(outcome string, _ time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.count == nil {
+		m.count = map[string]int{}
+	}
+	m.count[outcome]++
+}
+
+func (m *relayMeter) outcomes() map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.count)
+}
+
+// TestOneRelayTargetLeavesRoomForOthers: messages that wait for one target do not take the places of all.
+func TestOneRelayTargetLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t)
+	rules := map[string]int64{}
+	shops := map[string]*target{}
+	for _, appid := range []string{"wxslow", "wxfast"} {
+		shops[appid] = newTarget(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<xml/>") })
+		rule, _ := r.to(t, shops[appid].URL, func(c *Change) { c.Mode, c.AppIDs = new(ModeRelay), &[]string{appid} })
+		rules[appid] = rule.ID
+	}
+	slow, err := r.rule(t.Context(), rules["wxslow"])
+	require.NoError(t, err)
+	for range relaysAtOnce {
+		require.True(t, r.enterRelay(slow)) // each waits for an answer
+	}
+	_, ok := r.Relay(t.Context(), text(1, "wxslow"))
+	assert.False(t, ok)
+	assert.Empty(t, shops["wxslow"].calls(), "no more wait for it")
+	_, ok = r.Relay(t.Context(), text(2, "wxfast"))
+	assert.True(t, ok)
+	r.leaveRelay(slow, outcome{})
+	_, ok = r.Relay(t.Context(), text(3, "wxslow"))
+	assert.True(t, ok)
+}
+
 // TestRulePausesByItself: after days without success nothing is sent any more, and nothing is lost.
 func TestRulePausesByItself(t *testing.T) {
 	t.Parallel()
@@ -655,22 +789,34 @@ func TestRulePausesByItself(t *testing.T) {
 		now, err := r.rule(context.Background(), rule.ID)
 		return err == nil && !now.PausedAt.IsZero()
 	})
-	time.Sleep(100 * time.Millisecond) // what is under way ends
-	before, waiting := len(shop.calls()), r.count(t, statePending)
-	r.store(t, text(3, "wx1"))
+	witness := newTarget(t, status(http.StatusOK))
+	r.to(t, witness.URL) // when it has the next message, a look was taken with the pause known
 	shop.answer(status(http.StatusOK))
+	r.store(t, text(3, "wx1"))
+	eventually(t, "the other rule goes on", func() bool { return len(witness.calls()) == 1 })
+	eventually(t, "what was under way has ended", func() bool {
+		var leased int
+		err := r.pool.QueryRow(context.Background(), `SELECT count(*) FROM delivery WHERE rule_id = $1 AND message_id <> 3 AND lease IS NOT NULL`, rule.ID).Scan(&leased)
+		return err == nil && leased == 0
+	})
+	var untouched bool
+	require.NoError(t, r.pool.QueryRow(t.Context(), `SELECT state = 'pending' AND tries = 0 AND lease IS NULL
+		AND NOT EXISTS (SELECT FROM delivery_attempt WHERE delivery_id = delivery.id) FROM delivery WHERE rule_id = $1 AND message_id = 3`, rule.ID).Scan(&untouched))
+	require.True(t, untouched, "nothing is sent, the message waits")
 	now, err = r.rule(t.Context(), rule.ID)
 	require.NoError(t, err)
 	view := ruleView(now.Rule, fault.English)
 	assert.False(t, view.Enabled)
 	assert.Contains(t, view.PauseReason, "Paused by itself")
 	assert.Equal(t, "The target answered with status 500.", view.LastError)
-	assert.Len(t, shop.calls(), before, "nothing is sent")
-	require.Equal(t, waiting+1, r.count(t, statePending), "the message waits")
 
+	waiting := len(r.list(t, DeliveryFilter{RuleID: rule.ID, State: statePending}))
+	delivered := len(r.list(t, DeliveryFilter{RuleID: rule.ID, State: stateDelivered}))
 	_, err = r.Update(t.Context(), rule.ID, Change{Enabled: new(true)})
 	require.NoError(t, err)
-	eventually(t, "what waited is delivered", func() bool { return r.count(t, stateDelivered) == waiting+1 })
+	eventually(t, "what waited is delivered", func() bool {
+		return len(r.list(t, DeliveryFilter{RuleID: rule.ID, State: stateDelivered})) == delivered+waiting
+	})
 }
 
 func TestMessageThatIsGoneIsDead(t *testing.T) {

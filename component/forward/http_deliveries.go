@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/adminauth"
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/httpserver"
@@ -17,12 +18,21 @@ import (
 type DeliveryView struct {
 	ID         string        `json:"id" doc:"Also the webhook-id of every attempt."`
 	MessageID  string        `json:"message_id"`
+	Message    *MessageView  `json:"message" doc:"Null when it is past its retention."`
 	RuleID     string        `json:"rule_id"`
 	State      string        `json:"state" enum:"pending,delivered,dead"`
 	Attempts   []AttemptView `json:"attempts" doc:"Oldest first; the newest fifty."`
 	NextAt     *time.Time    `json:"next_at" doc:"When a pending delivery is sent next."`
 	CreatedAt  time.Time     `json:"created_at"`
 	FinishedAt *time.Time    `json:"finished_at"`
+}
+
+// MessageView says which message is delivered.
+type MessageView struct {
+	Title      string    `json:"title" doc:"In the reader's language."`
+	AppID      string    `json:"appid"`
+	NickName   string    `json:"nick_name" doc:"Of the merchant; empty when it is not known."`
+	ReceivedAt time.Time `json:"received_at"`
 }
 
 // AttemptView is one try.
@@ -48,6 +58,41 @@ func deliveryView(d Delivery, lang string) DeliveryView {
 		})
 	}
 	return v
+}
+
+// views shows deliveries with what they deliver.
+func (s *Service) views(ctx context.Context, list ...Delivery) ([]DeliveryView, error) {
+	var headings map[int64]component.Heading
+	if s.deps.Headings != nil && len(list) > 0 {
+		ids := make([]int64, len(list))
+		for i, d := range list {
+			ids[i] = d.MessageID
+		}
+		var err error
+		if headings, err = s.deps.Headings(ctx, ids); err != nil {
+			return nil, err
+		}
+	}
+	views := make([]DeliveryView, len(list))
+	for i, d := range list {
+		views[i] = deliveryView(d, fault.LangFrom(ctx))
+		if h, ok := headings[d.MessageID]; ok {
+			views[i].Message = new(MessageView(h))
+		}
+	}
+	return views, nil
+}
+
+// view shows one delivery, or why there is none.
+func (s *Service) view(ctx context.Context, d Delivery, err error) (*deliveryOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	views, err := s.views(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return &deliveryOutput{views[0]}, nil
 }
 
 type deliveryOutput struct{ Body DeliveryView }
@@ -110,13 +155,13 @@ func (s *Service) getDeliveries(ctx context.Context, in *deliveriesInput) (*stru
 	if err != nil {
 		return nil, err
 	}
-	page := httpserver.Page[DeliveryView]{Items: []DeliveryView{}}
-	for i, d := range list {
-		if i == in.Limit {
-			page.NextCursor = httpserver.EncodeCursor(list[i-1].ID)
-			break
-		}
-		page.Items = append(page.Items, deliveryView(d, fault.LangFrom(ctx)))
+	var page httpserver.Page[DeliveryView]
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		page.NextCursor = httpserver.EncodeCursor(list[in.Limit-1].ID)
+	}
+	if page.Items, err = s.views(ctx, list...); err != nil {
+		return nil, err
 	}
 	return &struct {
 		Body httpserver.Page[DeliveryView]
@@ -129,10 +174,7 @@ func (s *Service) getDelivery(ctx context.Context, in *deliveryID) (*deliveryOut
 		return nil, err
 	}
 	d, err := s.Delivery(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return &deliveryOutput{deliveryView(d, fault.LangFrom(ctx))}, nil
+	return s.view(ctx, d, err)
 }
 
 func (s *Service) postRetry(ctx context.Context, in *deliveryID) (*deliveryOutput, error) {
@@ -141,10 +183,7 @@ func (s *Service) postRetry(ctx context.Context, in *deliveryID) (*deliveryOutpu
 		return nil, err
 	}
 	d, err := s.Retry(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return &deliveryOutput{deliveryView(d, fault.LangFrom(ctx))}, nil
+	return s.view(ctx, d, err)
 }
 
 func (s *Service) postRetryDead(ctx context.Context, in *struct {

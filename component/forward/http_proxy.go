@@ -126,6 +126,29 @@ func (p *Proxy) RegisterAPI(api huma.API) {
 		func(ctx context.Context, in *proxyInput) (*proxyOutput, error) {
 			return proxyAnswer(p.Change(ctx, in.Body.Enabled, in.Body.Upstream, adminauth.UserFrom(ctx).Username))
 		})
+	huma.Register(api, adminauth.Op(http.MethodPost, "/proxy/check", "check-proxy", "See whether the upstream answers", adminauth.Operator, "proxy"),
+		func(ctx context.Context, in *proxyCheckInput) (*struct{ Body proxyCheckBody }, error) {
+			reach, err := p.Check(ctx, in.Body.Upstream)
+			if err != nil {
+				return nil, err
+			}
+			return &struct{ Body proxyCheckBody }{proxyCheckBody{
+				OK: reach.Failure == "", Status: reach.Status, DurationMS: reach.Duration.Milliseconds(), Error: reach.Failure.In(fault.LangFrom(ctx)),
+			}}, nil
+		})
+}
+
+type proxyCheckInput struct {
+	Body struct {
+		Upstream string `json:"upstream,omitempty" maxLength:"2048" doc:"Empty: the one in force."`
+	}
+}
+
+type proxyCheckBody struct {
+	OK         bool   `json:"ok" doc:"It answered, whatever its status."`
+	Status     int    `json:"status" doc:"HTTP status of its answer to GET; 0: none."`
+	DurationMS int64  `json:"duration_ms"`
+	Error      string `json:"error" doc:"Why there was no answer."`
 }
 
 func proxyAnswer(s ProxySetting, err error) (*proxyOutput, error) {

@@ -92,7 +92,7 @@ type newRule struct {
 	Event     *string   `json:"event,omitempty" maxLength:"200" doc:"Empty: any."`
 	AppIDs    *[]string `json:"appids,omitempty" doc:"Empty: any."`
 	TargetURL string    `json:"target_url" maxLength:"2000" doc:"$APPID$ in it is replaced."`
-	Mode      *string   `json:"mode,omitempty" enum:"deliver,relay" doc:"deliver by default."`
+	Mode      *string   `json:"mode,omitempty" enum:"deliver,relay" doc:"deliver by default. A relay whose target lets five messages in a row wait a second or more in vain is left alone for ten seconds; WeChat is answered success meanwhile."`
 	Format    *string   `json:"format,omitempty" enum:"json,xml" doc:"json by default."`
 	TimeoutMS *int64    `json:"timeout_ms,omitempty" minimum:"1" maximum:"25000" doc:"10000 by default, 4000 for relay; a relay never takes longer than 4500."`
 }
@@ -123,6 +123,15 @@ type TestView struct {
 	DurationMS int64  `json:"duration_ms"`
 	Response   string `json:"response" doc:"The beginning of the answer."`
 	Error      string `json:"error" doc:"Empty when a delivery would have been taken."`
+
+	Request SentView `json:"request"`
+}
+
+// SentView is the request of a test call.
+type SentView struct {
+	URL     string            `json:"url" doc:"Where $APPID$ stood there is the sample's appid."`
+	Headers map[string]string `json:"headers"`
+	Body    string            `json:"body"`
 }
 
 // StatsView is the chart of a rule.
@@ -135,14 +144,42 @@ type StatsView struct {
 type StatView struct {
 	At        time.Time `json:"at"`
 	Delivered int64     `json:"delivered"`
-	Failed    int64     `json:"failed"`
+	Failed    int64     `json:"failed" doc:"Tries that failed."`
+	Dead      int64     `json:"dead" doc:"Of these: last tries, whose deliveries were given up."`
 	AvgMS     int64     `json:"avg_ms"`
 	MaxMS     int64     `json:"max_ms"`
+}
+
+// OverviewView is how all rules do.
+type OverviewView struct {
+	StepSeconds int64              `json:"step_seconds"`
+	CountedTo   int64              `json:"counted_to" doc:"A count that has reached this is of as many or more."`
+	Items       []RuleOverviewView `json:"items"`
+}
+
+// RuleOverviewView is how one rule does.
+type RuleOverviewView struct {
+	RuleID  string     `json:"rule_id"`
+	Pending int64      `json:"pending" doc:"Deliveries that wait, counted up to counted_to."`
+	Dead    int64      `json:"dead" doc:"Deliveries given up, counted up to counted_to."`
+	Items   []StatView `json:"items" doc:"Steps in which there was a call, oldest first."`
+}
+
+func statViews(stats []Stat) []StatView {
+	views := make([]StatView, 0, len(stats))
+	for _, st := range stats {
+		views = append(views, StatView{
+			At: st.At.UTC(), Delivered: st.OK, Failed: st.Failed, Dead: st.Dead,
+			AvgMS: st.TotalMS / max(st.OK+st.Failed, 1), MaxMS: st.MaxMS,
+		})
+	}
+	return views
 }
 
 // RegisterAPI adds rules and deliveries to the admin API.
 func (s *Service) RegisterAPI(api huma.API) {
 	huma.Register(api, adminauth.Op(http.MethodGet, "/forward-rules", "list-forward-rules", "Rules by which messages go to business systems", adminauth.Viewer, tag), s.getRules)
+	huma.Register(api, adminauth.Op(http.MethodGet, "/forward-rules/overview", "get-forward-rules-overview", "How all rules do: a small chart, what waits and what was given up", adminauth.Viewer, tag), s.getOverview)
 	create := adminauth.Op(http.MethodPost, "/forward-rules", "create-forward-rule", "Make a rule; its secret is in this answer only", adminauth.Operator, tag)
 	create.DefaultStatus = http.StatusCreated
 	huma.Register(api, create, s.postRule)
@@ -251,9 +288,29 @@ func (s *Service) postTest(ctx context.Context, in *RuleIDInput) (*struct{ Body 
 	if err != nil {
 		return nil, err
 	}
+	headers := make(map[string]string, len(a.Header))
+	for name := range a.Header {
+		headers[name] = a.Header.Get(name)
+	}
 	return &struct{ Body TestView }{TestView{
 		Status: a.Status, DurationMS: a.Duration.Milliseconds(), Response: a.Response, Error: a.Failure.In(fault.LangFrom(ctx)),
+		Request: SentView{URL: a.URL, Headers: headers, Body: a.Body},
 	}}, nil
+}
+
+func (s *Service) getOverview(ctx context.Context, in *struct {
+	Hours int `query:"hours" default:"24" minimum:"1" maximum:"720"`
+},
+) (*struct{ Body OverviewView }, error) {
+	list, step, err := s.Overview(ctx, time.Duration(in.Hours)*time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	view := OverviewView{StepSeconds: int64(step.Seconds()), CountedTo: backlogLimit, Items: make([]RuleOverviewView, 0, len(list))}
+	for _, o := range list {
+		view.Items = append(view.Items, RuleOverviewView{RuleID: formatID(o.RuleID), Pending: o.Pending, Dead: o.Dead, Items: statViews(o.Stats)})
+	}
+	return &struct{ Body OverviewView }{view}, nil
 }
 
 func (s *Service) getStats(ctx context.Context, in *struct {
@@ -273,11 +330,5 @@ func (s *Service) getStats(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	view := StatsView{StepSeconds: int64(step.Seconds()), Items: []StatView{}}
-	for _, st := range stats {
-		view.Items = append(view.Items, StatView{
-			At: st.At.UTC(), Delivered: st.OK, Failed: st.Failed, AvgMS: st.TotalMS / max(st.OK+st.Failed, 1), MaxMS: st.MaxMS,
-		})
-	}
-	return &struct{ Body StatsView }{view}, nil
+	return &struct{ Body StatsView }{StatsView{StepSeconds: int64(step.Seconds()), Items: statViews(stats)}}, nil
 }

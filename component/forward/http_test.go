@@ -2,6 +2,7 @@ package forward
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -114,6 +116,11 @@ func TestRulesAPI(t *testing.T) {
 	assert.Empty(t, tried["error"])
 	call := shop.calls()[0]
 	assert.Equal(t, "/wx1", call.path)
+	sent, _ := tried["request"].(map[string]any)
+	assert.Equal(t, shop.URL+"/wx1", sent["url"])
+	assert.Equal(t, call.body, sent["body"], "what was sent is shown")
+	headers, _ := sent["headers"].(map[string]any)
+	assert.Equal(t, call.header.Get("Webhook-Signature"), headers["Webhook-Signature"])
 	assert.Contains(t, call.body, `"Event":"weapp_audit_fail"`)
 	require.NoError(t, verifier(t, sealed.New(secret)).Verify([]byte(call.body), call.header))
 
@@ -159,6 +166,15 @@ func TestRulesAPI(t *testing.T) {
 func TestDeliveriesAPI(t *testing.T) {
 	t.Parallel()
 	r := newReplica(t)
+	r.deps.Headings = func(_ context.Context, ids []int64) (map[int64]component.Heading, error) {
+		all := map[int64]component.Heading{}
+		for _, id := range ids {
+			if id != 3 { // it is past its retention
+				all[id] = component.Heading{Title: "Text", AppID: "wx1", NickName: "Bakery"}
+			}
+		}
+		return all, nil
+	}
 	d := r.desk(t)
 	shop := newTarget(t, status(http.StatusGone))
 	rule, _ := r.to(t, shop.URL)
@@ -175,6 +191,7 @@ func TestDeliveriesAPI(t *testing.T) {
 	require.Len(t, items, 2)
 	first, _ := items[0].(map[string]any)
 	assert.Equal(t, "5", first["message_id"])
+	assert.Equal(t, map[string]any{"title": "Text", "appid": "wx1", "nick_name": "Bakery", "received_at": "0001-01-01T00:00:00Z"}, first["message"])
 	assert.Equal(t, formatID(rule.ID), first["rule_id"])
 	assert.NotNil(t, first["next_at"])
 	attempts, _ := first["attempts"].([]any)
@@ -187,6 +204,7 @@ func TestDeliveriesAPI(t *testing.T) {
 	require.Len(t, items, 2)
 	third, _ := items[0].(map[string]any)
 	assert.Equal(t, "3", third["message_id"])
+	assert.Nil(t, third["message"])
 
 	shop.answer(status(http.StatusOK))
 	id, _ := first["id"].(string)
@@ -222,4 +240,68 @@ func TestDeliveriesAPI(t *testing.T) {
 	}
 	assert.InDelta(t, 5, ok, 0)
 	assert.InDelta(t, 5, failed, 0)
+}
+
+func TestOverviewTellsHowEveryRuleDoes(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t)
+	d := r.desk(t)
+	good, bad := newTarget(t, status(http.StatusOK)), newTarget(t, status(http.StatusGone))
+	one, _ := r.to(t, good.URL)
+	two, _ := r.to(t, bad.URL)
+	three, _ := r.to(t, good.URL, func(c *Change) { c.AppIDs = &[]string{"nobody"} })
+	r.start(t)
+	for id := range int64(3) {
+		r.store(t, text(id+1, "wx1"))
+	}
+	eventually(t, "all are tried", func() bool {
+		var n int
+		return r.pool.QueryRow(t.Context(), `SELECT count(*) FROM delivery_attempt`).Scan(&n) == nil && n == 6
+	})
+	// The next try of one is its last.
+	_, err := r.pool.Exec(t.Context(), `UPDATE delivery SET tries = $1, next_at = now() WHERE rule_id = $2 AND message_id = 2`, maxTries()-1, two.ID)
+	require.NoError(t, err)
+	r.poke()
+	eventually(t, "it is dead", func() bool { return r.count(t, stateDead) == 1 })
+
+	status, answer := d.call(t, adminauth.Viewer, http.MethodGet, "/forward-rules/overview?hours=24", "")
+	require.Equal(t, http.StatusOK, status, answer)
+	assert.EqualValues(t, 3600, answer["step_seconds"])
+	assert.EqualValues(t, backlogLimit, answer["counted_to"])
+	type sums struct{ pending, dead, delivered, failed, died float64 }
+	got := map[string]sums{}
+	items, _ := answer["items"].([]any)
+	for _, item := range items {
+		i, _ := item.(map[string]any)
+		s := sums{pending: i["pending"].(float64), dead: i["dead"].(float64)}
+		for _, bar := range i["items"].([]any) {
+			b, _ := bar.(map[string]any)
+			s.delivered, s.failed, s.died = s.delivered+b["delivered"].(float64), s.failed+b["failed"].(float64), s.died+b["dead"].(float64)
+		}
+		id, _ := i["rule_id"].(string)
+		got[id] = s
+	}
+	assert.Equal(t, map[string]sums{
+		formatID(one.ID):   {delivered: 3},
+		formatID(two.ID):   {pending: 2, dead: 1, failed: 4, died: 1},
+		formatID(three.ID): {},
+	}, got)
+}
+
+func TestChartsHaveRoundSteps(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		length time.Duration
+		bars   int
+		want   time.Duration
+	}{
+		{time.Hour, 96, 5 * time.Minute},
+		{24 * time.Hour, 96, 15 * time.Minute},
+		{7 * 24 * time.Hour, 96, 2 * time.Hour},
+		{30 * 24 * time.Hour, 96, 8 * time.Hour},
+		{24 * time.Hour, 24, time.Hour},
+		{30 * 24 * time.Hour, 24, 24 * time.Hour},
+	} {
+		assert.Equal(t, tc.want, niceStep(tc.length, tc.bars), "%s in %d", tc.length, tc.bars)
+	}
 }

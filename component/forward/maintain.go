@@ -5,10 +5,12 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/wxsteward/wxsteward/internal/live"
 )
 
-// ruleEvent is the kind of live event that tells replicas of a changed rule; pages do not get it.
+// ruleEvent is the kind of live event that tells replicas and pages of a changed rule.
 const ruleEvent = "forward_rule"
 
 const (
@@ -40,13 +42,20 @@ func (s *Service) maintain(ctx context.Context) {
 
 // pauseFailing stops sending for rules whose target has taken nothing for a long time. Their messages wait.
 func (s *Service) pauseFailing(ctx context.Context) error {
-	paused, err := pauseRules(ctx, s.deps.DB, s.now(), max(pauseAfterSpans*s.span(), pauseAfterLeast), pauseAfterFailures)
+	var paused []pausedRule
+	err := pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) (err error) {
+		paused, err = pauseRules(ctx, tx, s.now(), max(pauseAfterSpans*s.span(), pauseAfterLeast), pauseAfterFailures)
+		if err != nil {
+			return err
+		}
+		return s.announcePaused(ctx, tx, paused)
+	})
 	if err != nil {
 		return err
 	}
-	for _, id := range paused {
-		s.log.WarnContext(ctx, "forward rule paused: its target has taken nothing for long", slog.Int64("rule_id", id))
-		s.changed(ctx, id, "paused")
+	for _, r := range paused {
+		s.log.WarnContext(ctx, "forward rule paused: its target has taken nothing for long", slog.Int64("rule_id", r.ID))
+		s.changed(ctx, r.ID, "paused")
 	}
 	return nil
 }

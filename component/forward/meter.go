@@ -3,13 +3,16 @@ package forward
 import (
 	"strings"
 	"time"
+
+	"github.com/wxsteward/wxsteward/internal/outbound"
 )
 
 // Meter counts calls of business systems. Its methods must be fast and safe for concurrent use.
 type Meter interface {
 	// Attempted is told of every try to deliver: delivered, failed (it is tried again) or dead, and how long it took.
 	Attempted(outcome string, took time.Duration)
-	// Relayed is told of every question for a passive reply: answered, timeout or failed.
+	// Relayed is told of every message a relay rule is for: answered, timeout, failed, or skipped where the target was not
+	// asked because too many wait for it or it has lately let all of them wait in vain.
 	Relayed(outcome string, took time.Duration)
 }
 
@@ -32,16 +35,18 @@ func (s *Service) countAttempts(settled []verdict) {
 	}
 }
 
-func (s *Service) countRelay(o outcome) {
-	if s.cfg.Meter == nil {
-		return
+func (s *Service) countRelay(outcome string, took time.Duration) {
+	if s.cfg.Meter != nil {
+		s.cfg.Meter.Relayed(outcome, took)
 	}
-	result := "answered"
-	if !o.ok() {
-		result = "failed"
-		if word, _, _ := strings.Cut(string(o.failure), " "); word == failTimeout {
-			result = "timeout"
-		}
+}
+
+func relayOutcome(o outcome) string {
+	if o.ok() {
+		return "answered"
 	}
-	s.cfg.Meter.Relayed(result, o.duration)
+	if word, _, _ := strings.Cut(string(o.failure), " "); word == outbound.TroubleTimeout {
+		return "timeout"
+	}
+	return "failed"
 }

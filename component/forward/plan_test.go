@@ -47,9 +47,16 @@ func TestNothingScansAllDeliveries(t *testing.T) {
 		for _, d := range taken {
 			settled = append(settled, result{ruleID: d.ruleID, deliveryID: d.id, messageID: d.messageID, tries: 1, lease: d.lease, outcome: outcome{at: r.now(), status: 200}})
 		}
-		require.NoError(t, writeResults(t.Context(), tx, r.judge(settled), r.now()))
+		require.NoError(t, r.writeResults(t.Context(), tx, r.judge(settled)))
 		_, err = nextDue(t.Context(), tx, rules)
 		require.NoError(t, err)
+	}), "rows read by scanning")
+	assert.Zero(t, pages(func(tx pgx.Tx) {
+		counts, err := countBacklog(t.Context(), tx, rules, 100)
+		require.NoError(t, err)
+		for _, c := range counts {
+			assert.Equal(t, backlog{c.RuleID, 100, 100}, c, "counting ends early")
+		}
 	}), "rows read by scanning")
 	for _, f := range []DeliveryFilter{
 		{},

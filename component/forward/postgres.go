@@ -114,16 +114,24 @@ func deleteRule(ctx context.Context, db postgres.DB, id int64, now time.Time) (f
 	return tag.RowsAffected() == 1, err
 }
 
+// pausedRule is a rule that has just been paused by itself.
+type pausedRule struct {
+	ID           int64
+	Name         string
+	FailingSince time.Time
+	LastError    failure
+}
+
 // pauseRules pauses the rules whose failures in a row are so many and lie so far apart.
-func pauseRules(ctx context.Context, db postgres.DB, now time.Time, span time.Duration, failures int) ([]int64, error) {
+func pauseRules(ctx context.Context, db postgres.DB, now time.Time, span time.Duration, failures int) ([]pausedRule, error) {
 	const q = `UPDATE forward_rule SET paused_at = $1
 		WHERE enabled AND paused_at IS NULL AND deleted_at IS NULL AND mode = 'deliver'
-			AND failed_at - failing_since >= $2 * interval '1 second' AND failures >= $3 RETURNING id`
+			AND failed_at - failing_since >= $2 * interval '1 second' AND failures >= $3 RETURNING id, name, failing_since, last_error`
 	rows, err := db.Query(ctx, q, now, span.Seconds(), failures)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[int64])
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[pausedRule])
 }
 
 func insertDeliveries(ctx context.Context, tx pgx.Tx, messageIDs, ruleIDs []int64, now time.Time) error {
@@ -205,19 +213,24 @@ func nextDue(ctx context.Context, db postgres.DB, ids []int64) (time.Time, error
 
 // writeResults records what became of deliveries. A failure counts only while the delivery is still ours; success counts
 // always, since the target has it.
-func writeResults(ctx context.Context, db postgres.DB, settled []verdict, now time.Time) error {
+func writeResults(ctx context.Context, db postgres.DB, settled []verdict, now time.Time, died func(tx pgx.Tx, deliveryIDs []int64) error) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		var dead []int64
 		batch := &pgx.Batch{}
 		batch.Queue(background)
-		queueDeliveries(batch, settled, now)
+		queueDeliveries(batch, settled, now, &dead)
 		queueAttempts(batch, settled)
 		queueStats(batch, settled)
 		queueHealth(batch, settled)
-		return tx.SendBatch(ctx, batch).Close()
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil || len(dead) == 0 {
+			return err
+		}
+		return died(tx, dead)
 	})
 }
 
-func queueDeliveries(batch *pgx.Batch, settled []verdict, now time.Time) {
+// queueDeliveries adds to dead the deliveries that are given up by this.
+func queueDeliveries(batch *pgx.Batch, settled []verdict, now time.Time, dead *[]int64) {
 	const q = `UPDATE delivery d SET state = r.state, tries = r.tries, next_at = coalesce(r.next_at, d.next_at), lease = NULL,
 			finished_at = CASE WHEN r.state <> 'pending' THEN $6::timestamptz END
 		FROM unnest($1::bigint[], $2::text[], $3::int[], $4::timestamptz[], $5::timestamptz[]) AS r(id, state, tries, next_at, lease)
@@ -232,8 +245,22 @@ func queueDeliveries(batch *pgx.Batch, settled []verdict, now time.Time) {
 			next, leases = append(next, nullTime(v.nextAt)), append(leases, nullTime(v.lease))
 		}
 	}
-	if len(ids) > 0 {
+	switch {
+	case len(ids) == 0:
+	case !slices.Contains(states, stateDead):
 		batch.Queue(q, ids, states, tries, next, leases, now)
+	default:
+		batch.Queue(q+` RETURNING d.id, d.state`, ids, states, tries, next, leases, now).Query(func(rows pgx.Rows) error {
+			var id int64
+			var state string
+			_, err := pgx.ForEachRow(rows, []any{&id, &state}, func() error {
+				if state == stateDead {
+					*dead = append(*dead, id)
+				}
+				return nil
+			})
+			return err
+		})
 	}
 }
 
@@ -261,14 +288,14 @@ func queueAttempts(batch *pgx.Batch, settled []verdict) {
 const statStep = 5 * time.Minute
 
 func queueStats(batch *pgx.Batch, settled []verdict) {
-	const q = `INSERT INTO forward_stat AS s (rule_id, at, ok, failed, total_ms, max_ms) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (rule_id, at) DO UPDATE SET ok = s.ok + excluded.ok, failed = s.failed + excluded.failed,
+	const q = `INSERT INTO forward_stat AS s (rule_id, at, ok, failed, dead, total_ms, max_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (rule_id, at) DO UPDATE SET ok = s.ok + excluded.ok, failed = s.failed + excluded.failed, dead = s.dead + excluded.dead,
 			total_ms = s.total_ms + excluded.total_ms, max_ms = greatest(s.max_ms, excluded.max_ms)`
 	type key struct {
 		ruleID int64
 		at     time.Time
 	}
-	type sums struct{ ok, failed, total, most int64 }
+	type sums struct{ ok, failed, dead, total, most int64 }
 	all := map[key]*sums{}
 	var order []key
 	for _, v := range settled {
@@ -285,6 +312,9 @@ func queueStats(batch *pgx.Batch, settled []verdict) {
 		} else {
 			all[k].failed++
 		}
+		if v.state == stateDead && v.deliveryID != 0 {
+			all[k].dead++
+		}
 		ms := v.duration.Milliseconds()
 		all[k].total += ms
 		all[k].most = max(all[k].most, ms)
@@ -292,7 +322,7 @@ func queueStats(batch *pgx.Batch, settled []verdict) {
 	// Always in one order, so that two replicas do not wait for each other.
 	slices.SortFunc(order, func(a, b key) int { return cmp.Or(cmp.Compare(a.ruleID, b.ruleID), a.at.Compare(b.at)) })
 	for _, k := range order {
-		batch.Queue(q, k.ruleID, k.at, all[k].ok, all[k].failed, all[k].total, all[k].most)
+		batch.Queue(q, k.ruleID, k.at, all[k].ok, all[k].failed, all[k].dead, all[k].total, all[k].most)
 	}
 }
 
@@ -465,20 +495,40 @@ func retryDead(ctx context.Context, db postgres.DB, ruleID int64, now time.Time,
 
 // Stat is what became of a rule's calls in one step of time.
 type Stat struct {
+	RuleID     int64
 	At         time.Time
 	OK, Failed int64
+	Dead       int64 // of the failed: deliveries given up
 	TotalMS    int64
 	MaxMS      int64
 }
 
-func readStats(ctx context.Context, db postgres.DB, ruleID int64, since time.Time, step time.Duration) ([]Stat, error) {
-	const q = `SELECT date_bin($3 * interval '1 second', at, 'epoch'::timestamptz) AS bin, sum(ok)::bigint, sum(failed)::bigint, sum(total_ms)::bigint, max(max_ms)::bigint
-		FROM forward_stat WHERE rule_id = $1 AND at >= $2 GROUP BY bin ORDER BY bin`
-	rows, err := db.Query(ctx, q, ruleID, since, int64(step.Seconds()))
+// readStats reads the charts of rules, by rule and time.
+func readStats(ctx context.Context, db postgres.DB, ruleIDs []int64, since time.Time, step time.Duration) ([]Stat, error) {
+	const q = `SELECT rule_id, date_bin($3 * interval '1 second', at, 'epoch'::timestamptz) AS bin,
+			sum(ok)::bigint, sum(failed)::bigint, sum(dead)::bigint, sum(total_ms)::bigint, max(max_ms)::bigint
+		FROM forward_stat WHERE rule_id = ANY ($1) AND at >= $2 GROUP BY rule_id, bin ORDER BY rule_id, bin`
+	rows, err := db.Query(ctx, q, ruleIDs, since, int64(step.Seconds()))
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Stat])
+}
+
+// backlog is how many deliveries of a rule wait and how many were given up, each counted as far as asked.
+type backlog struct{ RuleID, Pending, Dead int64 }
+
+// countBacklog counts the deliveries of each rule that wait or are dead, up to limit of each: there may be millions.
+func countBacklog(ctx context.Context, db postgres.DB, ruleIDs []int64, limit int) ([]backlog, error) {
+	const q = `SELECT r.id,
+			(SELECT count(*) FROM (SELECT FROM delivery WHERE rule_id = r.id AND state = 'pending' LIMIT $2) p),
+			(SELECT count(*) FROM (SELECT FROM delivery WHERE rule_id = r.id AND state = 'dead' LIMIT $2) d)
+		FROM unnest($1::bigint[]) AS r(id)`
+	rows, err := db.Query(ctx, q, ruleIDs, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[backlog])
 }
 
 func deleteStats(ctx context.Context, db postgres.DB, before time.Time) error {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -157,6 +158,41 @@ func (p *Proxy) Change(ctx context.Context, enabled bool, upstream, by string) (
 		return ProxySetting{}, fmt.Errorf("change proxy: %w", err)
 	}
 	return p.Setting(ctx)
+}
+
+// proxyCheckTimeout is how long an upstream may take to answer a check.
+const proxyCheckTimeout = 5 * time.Second
+
+// Check asks an upstream for its first page, whether the proxy is on or not; an empty one stands for the one in force. It
+// fails with fault.Validation for an upstream that is none or that must not be reached.
+func (p *Proxy) Check(ctx context.Context, upstream string) (Attempt, error) {
+	upstream = strings.TrimSuffix(strings.TrimSpace(upstream), "/")
+	if upstream == "" {
+		setting, err := p.Setting(ctx)
+		if err != nil {
+			return Attempt{}, err
+		}
+		upstream = setting.Upstream
+	}
+	if err := p.checkUpstream(ctx, upstream); err != nil {
+		return Attempt{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, proxyCheckTimeout)
+	defer cancel()
+	a := Attempt{At: time.Now()}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, upstream+"/", http.NoBody)
+	if err != nil {
+		return Attempt{}, err // checked before
+	}
+	req.Header.Set("User-Agent", "wxsteward")
+	res, err := p.transport.RoundTrip(req) // a redirect is an answer like others
+	a.Duration = time.Since(a.At)
+	if err != nil {
+		a.Failure = failureOf(err, strconv.FormatInt(proxyCheckTimeout.Milliseconds(), 10))
+		return a, nil
+	}
+	a.Status = res.StatusCode
+	return a, res.Body.Close()
 }
 
 // maxUpstream bounds an upstream's URL.

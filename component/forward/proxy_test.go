@@ -399,6 +399,37 @@ func TestProxyRefusesUpstreams(t *testing.T) {
 	rig.turnOn("http://shop.internal:8090/base/")
 }
 
+func TestProxyCheckTellsWhetherTheUpstreamAnswers(t *testing.T) {
+	t.Parallel()
+	rig := newProxyRig(t, nil, nil)
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://169.254.169.254/", http.StatusFound)
+	}))
+	t.Cleanup(shop.Close)
+
+	a, err := rig.Check(t.Context(), shop.URL+"/")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusFound, a.Status, "a redirect is an answer and is not followed")
+	require.Empty(t, a.Failure)
+
+	rig.turnOn(shop.URL)
+	a, err = rig.Check(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusFound, a.Status, "without an upstream it is the one in force")
+
+	shop.Close()
+	a, err = rig.Check(t.Context(), shop.URL)
+	require.NoError(t, err)
+	require.Zero(t, a.Status)
+	require.Equal(t, failure(outbound.TroubleRefused), a.Failure)
+
+	for _, upstream := range []string{"http://169.254.169.254", rig.url, "not an address"} {
+		_, err := rig.Check(t.Context(), upstream)
+		refusal, ok := errors.AsType[*fault.Error](err)
+		require.True(t, ok && refusal.Kind == fault.Validation, upstream)
+	}
+}
+
 func TestProxyChecksTheUpstreamAtEveryConnection(t *testing.T) {
 	t.Parallel()
 	b := newBusiness(t, nil)

@@ -64,7 +64,7 @@ func (s *Service) write(ctx context.Context, batch []result) {
 	const hopeless = 5 // refusals by a database that is there; the deliveries are sent again
 	for pause, refused := 50*time.Millisecond, 0; ; pause = min(2*pause, time.Second) {
 		limited, cancel := context.WithTimeout(ctx, writeTimeout)
-		err := writeResults(limited, s.deps.DB, settled, s.now())
+		err := s.writeResults(limited, s.deps.DB, settled)
 		cancel()
 		if err == nil {
 			break

@@ -39,6 +39,7 @@ func (s *Service) Stored(ctx context.Context, tx pgx.Tx, messages []component.Me
 	if err := insertDeliveries(ctx, tx, messageIDs, ruleIDs, s.now()); err != nil {
 		return fmt.Errorf("enqueue deliveries: %w", err)
 	}
+	s.arrived.Add(int64(len(messageIDs)))
 	s.warm()
 	return nil
 }
@@ -79,15 +80,18 @@ func (s *Service) Relay(ctx context.Context, m component.Message) (reply []byte,
 }
 
 func (s *Service) relay(ctx context.Context, r *armed, m component.Message) (reply []byte, ok bool) {
-	select {
-	case s.relays <- struct{}{}:
-		defer func() { <-s.relays }()
-	default:
-		s.log.WarnContext(ctx, "message not relayed: too many wait for an answer", "message_id", m.ID, "rule_id", r.ID)
+	if !s.enterRelay(r) {
+		s.countRelay(outcomeSkipped, 0)
 		return nil, false
 	}
-	o := s.call(ctx, r, "relay_"+formatID(m.ID), m, maxReply)
-	s.countRelay(o)
+	var o outcome
+	defer func() {
+		if s.leaveRelay(r, o) {
+			s.log.WarnContext(ctx, "relay rests: its target lets every call wait in vain", "rule_id", r.ID)
+		}
+	}()
+	o = s.call(ctx, r, "relay_"+formatID(m.ID), m, maxReply)
+	s.countRelay(relayOutcome(o), o.duration)
 	select {
 	case s.results <- result{ruleID: r.ID, outcome: o}:
 	default: // only the chart misses it

@@ -19,8 +19,11 @@ func outside(err error, lang string) Problem {
 		p.RetryAfter = wechat.RetryAfter(err, time.Now())
 		return p
 	}
-	if _, ok := errors.AsType[*wechat.TransportError](err); ok {
-		p := ProblemOf(WeChatUnavailable, "", lang)
+	if cloud, ok := errors.AsType[*wechat.CloudTokenError](err); ok {
+		return ProblemOf(WeChatUnavailable, cloud.In(lang), lang)
+	}
+	if silence, ok := errors.AsType[*wechat.TransportError](err); ok {
+		p := ProblemOf(WeChatUnavailable, silence.Explain(lang), lang)
 		p.RetryAfter = wechat.RetryAfter(err, time.Now())
 		return p
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -78,6 +79,32 @@ func TestProblemCarriesWeChatsAnswer(t *testing.T) {
 	require.Equal(t, fault.Conflict, own.Code)
 	require.Equal(t, "Not now.", own.Detail)
 	require.Equal(t, 85085, own.WeChat.ErrCode, "the refusal is shown along with our own words")
+}
+
+func TestProblemSaysWhatTheOperatorCanDoAboutATransport(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a path that is not in the whitelist": {
+			&wechat.TransportError{Op: "cgi-bin/component/api_query_auth", Via: wechat.TransportOpenAPI, Sent: true, Status: http.StatusBadGateway, Err: errors.New("x")},
+			"/cgi-bin/component/api_query_auth",
+		},
+		"no cloud token": {
+			&wechat.TokenError{Op: "x", Err: &wechat.CloudTokenError{File: "/run/token", Problem: wechat.CloudTokenMissing, Err: os.ErrNotExist}}, "/run/token",
+		},
+		"an address that is not on the whitelist": {
+			&wechat.APIError{Op: "x", Code: 61004, Msg: "access clientip is not registered requestIP: 203.0.113.7"}, "203.0.113.7",
+		},
+	} {
+		for _, lang := range []string{fault.Chinese, fault.English} {
+			p := fault.ProblemFor(fmt.Errorf("wrapped: %w", tt.err), lang)
+			require.Equal(t, http.StatusBadGateway, p.Status, name)
+			require.Contains(t, p.Detail, tt.want, name)
+		}
+		require.NotEqual(t, fault.ProblemFor(tt.err, fault.Chinese).Detail, fault.ProblemFor(tt.err, fault.English).Detail, name)
+	}
 }
 
 func TestProblemKeepsFieldsAndRetryAfter(t *testing.T) {

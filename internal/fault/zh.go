@@ -14,6 +14,132 @@ func chinese(format string) (translated string, ok bool) {
 	case "The business system behind this address cannot be reached. Try again shortly.":
 		return "暂时无法连接该地址背后的业务系统，请稍后重试。", true
 
+	// component/notice
+	case "There are %d notice channels already, and no more than that are possible. Delete some first.":
+		return "通知渠道已有 %d 个，达到上限，请先删除一些。", true
+	case "Choose at least one event that is told here.":
+		return "请至少选择一种要通知的事件。", true
+	case "Robots of WeCom have no secret: the key in the address is all.":
+		return "企业微信机器人没有密钥，地址中的 key 就是全部凭证。", true
+	case "The secret of a webhook is made here; ask for a new one instead.":
+		return "Webhook 的密钥由本系统生成，如需更换请重新生成。", true
+	case "A secret has at most %d characters and no spaces.":
+		return "密钥最多 %d 个字符，不能含空格。", true
+	case "The address of a WeCom robot is like https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…":
+		return "企业微信机器人的地址形如 https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…", true
+	case "The address of a DingTalk robot is like https://oapi.dingtalk.com/robot/send?access_token=…":
+		return "钉钉机器人的地址形如 https://oapi.dingtalk.com/robot/send?access_token=…", true
+	case "The address of a Feishu robot is like https://open.feishu.cn/open-apis/bot/v2/hook/…":
+		return "飞书机器人的地址形如 https://open.feishu.cn/open-apis/bot/v2/hook/…", true
+	case "There is no such notice channel.":
+		return "没有这个通知渠道。", true
+	case "Only webhooks have a secret that is made here. Enter a robot's own secret instead.":
+		return "只有 Webhook 的密钥由本系统生成；机器人的密钥请直接填写。", true
+	case "Simulation: %s":
+		return "【模拟】%s", true
+	case "Tickets come from WeChat again":
+		return "微信票据已恢复推送", true
+	case "There is nothing to do.":
+		return "无需处理。", true
+	case "No ticket comes from WeChat":
+		return "收不到微信票据", true
+	case "The last one came at %s.":
+		return "最近一次收到票据的时间：%s。", true
+	case "Check the callback address in WeChat's console, then run the checks on the platform page. Twelve hours after the last ticket every call for every merchant fails.":
+		return "请在微信开放平台检查授权事件接收地址，再到平台设置页运行自检。最后一张票据收到 12 小时后，所有商户的接口调用都会失败。", true
+	case "Rollout paused: %s":
+		return "发布已暂停：%s", true
+	case "See which merchants failed and why, then resume or cancel the rollout.":
+		return "请查看哪些商户失败及原因，然后恢复或取消发布。", true
+	case "Rollout completed: %s":
+		return "发布已完成：%s", true
+	case "Rollout canceled: %s":
+		return "发布已取消：%s", true
+	case "Nothing is left to do for it; merchants that were not released can be retried on its page.":
+		return "这次发布已结束；未发布成功的商户可在发布页重试。", true
+	case "Messages were given up: %s":
+		return "消息投递失败：%s", true
+	case "%d messages could not be delivered by this rule and are tried no more.":
+		return "该转发规则有 %d 条消息未能投递，已不再重试。", true
+	case "Mend the target, then send the dead deliveries of the rule again.":
+		return "请修复接收方，然后重新投递该规则的死信。", true
+	case "Forward rule paused: %s":
+		return "转发规则已暂停：%s", true
+	case "Its target has taken nothing since %s. Messages for it wait.":
+		return "自 %s 起接收方没有成功接收过任何消息，后续消息正在等待。", true
+	case "Mend the target, then enable the rule: what waits is sent then.":
+		return "请修复接收方，然后启用规则，等待中的消息会随即发送。", true
+	case "Rollout: %s":
+		return "发布：%s", true
+	case "Audit passed: %s":
+		return "审核通过：%s", true
+	case "Audit passed for %d merchants":
+		return "%d 个商户审核通过", true
+	case "It is released as the rollout says; where that is by hand, release it on its page.":
+		return "将按发布设置上线；若为手动发布，请在发布页操作。", true
+	case "Audit rejected: %s":
+		return "审核未通过：%s", true
+	case "Audit rejected for %d merchants":
+		return "%d 个商户审核未通过", true
+	case "Read the reason and the pictures on its page, mend what they say, then retry.":
+		return "请在发布页查看原因和截图，修改后重试。", true
+	case "Audit delayed: %s":
+		return "审核延后：%s", true
+	case "Audit delayed for %d merchants":
+		return "%d 个商户审核延后", true
+	case "WeChat's reviewers need longer. The rollout waits for them; there is nothing to do.":
+		return "微信审核需要更长时间，发布会继续等待，无需处理。", true
+	case "Authorization withdrawn: %s":
+		return "商户取消授权：%s", true
+	case "%d merchants have withdrawn their authorization":
+		return "%d 个商户取消了授权", true
+	case "Calls for the merchant and its submissions have ended. To serve it again, send it an authorization link.":
+		return "该商户的接口调用和进行中的发布均已停止。如需继续服务，请发送授权链接让其重新授权。", true
+	case "Test of the notice channel %s":
+		return "通知渠道测试：%s", true
+	case "Notices reach this place.":
+		return "通知可以送达这里。", true
+	case "Choose on the notices page what is told here.":
+		return "可在通知页选择要发送到这里的事件。", true
+	case "and %d more":
+		return "以及另外 %d 个", true
+	case "Open in wxsteward":
+		return "在 wxsteward 中查看", true
+	case "and more":
+		return "等", true
+	case "The target answered with a redirect (%s), which is not followed: enter the final address.":
+		return "接收方返回了重定向（%s），不会跟随，请填写最终地址。", true
+	case "The robot has got too many messages lately. It goes on by itself.":
+		return "机器人近期收到的消息过多，稍后会自动继续。", true
+	case "What answered is no robot of this kind. Check kind and address of the channel.":
+		return "应答方不是这种机器人，请检查渠道的类型和地址。", true
+	case "The address of this channel cannot be opened with the present MASTER_KEY. Enter it again.":
+		return "当前 MASTER_KEY 无法解开该渠道的地址，请重新填写。", true
+	case "The channel was switched off before this was sent.":
+		return "发送前渠道已停用。", true
+	case "The secret of this channel cannot be used. Make a new one.":
+		return "该渠道的密钥不可用，请重新生成。", true
+	case "The robot refused the message: %s (errcode %s).":
+		return "机器人拒绝了消息：%s（errcode %s）。", true
+	case "The robot is gone or was stopped: enter the address of a working one.":
+		return "机器人已被删除或停用，请填写可用机器人的地址。", true
+	case "Add the keyword wxsteward to the robot: every notice holds it.":
+		return "请在机器人的安全设置中添加关键词 wxsteward，每条通知都包含它。", true
+	case "Add the addresses of this server to the robot's IP list.":
+		return "请把本服务器的出口 IP 加入机器人的 IP 白名单。", true
+	case "Compare the secret of the channel with the robot's, and the clock of this server with the time.":
+		return "请核对渠道密钥与机器人的加签密钥是否一致，以及服务器时间是否准确。", true
+	case "There is no such notice.":
+		return "没有这条通知。", true
+	case "The channel of this notice is switched off. Enable it first.":
+		return "该通知的渠道已停用，请先启用。", true
+	case "Asking WeChat to push tickets again has not helped.":
+		return "已请求微信重新推送票据，仍未收到。", true
+	case "None has come since the platform was set up.":
+		return "自平台配置以来从未收到票据。", true
+	case "WeChat was asked to push tickets again and did not take the request: %s":
+		return "请求微信重新推送票据失败：%s", true
+
 	// internal/adminauth, internal/httpserver
 	case "There is no such user.":
 		return "没有这个用户。", true

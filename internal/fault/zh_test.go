@@ -86,7 +86,7 @@ type sentence struct {
 func takers() map[string][2]int {
 	return map[string][2]int{
 		"fault.New": {1, 0}, "fault.Wrap": {2, 0}, "fault.Invalid": {1, 1}, "fault.Say": {1, 0}, "wrong.Add": {1, 1},
-		"factOf": {0, 0}, "wrongExtJSON": {0, 0},
+		"factOf": {0, 0}, "component.TextOf": {0, 0}, "TextOf": {0, 0}, "wrongExtJSON": {0, 0},
 	}
 }
 

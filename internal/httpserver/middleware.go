@@ -36,20 +36,23 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 
 		defer func() {
 			res := c.Response()
+			level := slog.LevelInfo
+			switch {
+			case res.Status >= http.StatusInternalServerError && req.Context().Err() == nil && c.Path() != "/readyz":
+				level = slog.LevelError
+			case c.Path() == "/healthz" || c.Path() == "/readyz" || res.Status < http.StatusBadRequest && info.isRoutine():
+				level = slog.LevelDebug
+			}
+			if !s.log.Enabled(ctx, level) {
+				return
+			}
 			attrs := []slog.Attr{
 				slog.String("method", req.Method), slog.String("route", c.Path()), slog.Int("status", res.Status),
 				slog.Int64("bytes", res.Size), slog.Float64("duration_ms", float64(time.Since(began).Microseconds())/1000),
 				slog.String("ip", info.ip.String()), slog.String("request_id", info.id),
 			}
-			level := slog.LevelInfo
 			if err := info.failure(); err != nil {
 				attrs = append(attrs, slog.Any("error", err))
-			}
-			switch {
-			case res.Status >= http.StatusInternalServerError && req.Context().Err() == nil && c.Path() != "/readyz":
-				level = slog.LevelError
-			case c.Path() == "/healthz" || c.Path() == "/readyz":
-				level = slog.LevelDebug
 			}
 			s.log.LogAttrs(ctx, level, "request", attrs...)
 		}()

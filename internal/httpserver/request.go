@@ -11,8 +11,9 @@ type request struct {
 	id string
 	ip netip.Addr
 
-	mu  sync.Mutex
-	err error
+	mu      sync.Mutex
+	err     error
+	routine bool
 }
 
 type requestKey struct{}
@@ -38,6 +39,22 @@ func (r *request) failure() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.err
+}
+
+// Routine has the request logged at debug level when it is answered well: for requests that come by the thousand and that
+// something else keeps a record of.
+func Routine(ctx context.Context) {
+	if r := requestFrom(ctx); r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.routine = true
+	}
+}
+
+func (r *request) isRoutine() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.routine
 }
 
 // RequestID is the id in X-Request-Id and in the log; empty outside of a request.

@@ -43,6 +43,7 @@ type Metrics struct {
 	refreshes   *prometheus.CounterVec
 	calls       *prometheus.CounterVec
 	callTime    *prometheus.HistogramVec
+	notices     *prometheus.CounterVec
 	proxied     *prometheus.CounterVec
 	proxyTime   prometheus.Histogram
 }
@@ -68,6 +69,7 @@ func New(cfg Config) *Metrics {
 		attemptTime: histogram("delivery_duration_seconds", "One try to deliver.", slow),
 		relays:      counters("relays_total", "Messages a business system was asked about for a passive reply.", "outcome"),
 		relayTime:   histogram("relay_duration_seconds", "Asking for a passive reply.", quick),
+		notices:     counters("notices_total", "Tries to tell staff; failed and limited are tried again, dead was given up.", "result"),
 		refreshes:   counters("token_refreshes_total", "Access tokens asked of WeChat.", "kind", "result"),
 		calls:       counters("wechat_calls_total", "Calls of WeChat's API; errcode is unreachable where no usable answer came.", "path", "errcode"),
 		callTime:    histograms("wechat_call_duration_seconds", "Calls of WeChat's API, without waiting for the rate limit.", slow, "path"),
@@ -81,7 +83,7 @@ func New(cfg Config) *Metrics {
 	build.Set(1)
 	m.registry.MustRegister(
 		m.pushes, m.pushTime, m.commitTime, m.commitSize, m.attempts, m.attemptTime, m.relays, m.relayTime,
-		m.refreshes, m.calls, m.callTime, m.proxied, m.proxyTime, build, m.state,
+		m.notices, m.refreshes, m.calls, m.callTime, m.proxied, m.proxyTime, build, m.state,
 	)
 	prometheus.WrapRegistererWithPrefix(prefix, m.registry).MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -94,6 +96,9 @@ func New(cfg Config) *Metrics {
 func (m *Metrics) begin() {
 	for _, outcome := range []string{"delivered", "failed", "dead"} {
 		m.attempts.WithLabelValues(outcome)
+	}
+	for _, result := range []string{"sent", "failed", "limited", "dead"} {
+		m.notices.WithLabelValues(result)
 	}
 	for _, channel := range []string{"component", "biz"} {
 		for _, result := range []string{"stored", "repeated", "unauthenticated", "unavailable"} {
@@ -132,11 +137,16 @@ func (m *Metrics) Attempted(outcome string, took time.Duration) {
 	m.attemptTime.Observe(took.Seconds())
 }
 
-// Relayed counts a question for a passive reply.
+// Relayed counts a question for a passive reply; took is zero if it was not asked.
 func (m *Metrics) Relayed(outcome string, took time.Duration) {
 	m.relays.WithLabelValues(outcome).Inc()
-	m.relayTime.Observe(took.Seconds())
+	if took > 0 {
+		m.relayTime.Observe(took.Seconds())
+	}
 }
+
+// Noticed counts a try to tell staff.
+func (m *Metrics) Noticed(result string) { m.notices.WithLabelValues(result).Inc() }
 
 // Proxied counts a request passed through; took is until its answer began, zero if none came.
 func (m *Metrics) Proxied(status int, took time.Duration) {

@@ -35,7 +35,7 @@ func TestWhatIsCountedIsTold(t *testing.T) {
 	m := metrics.New(metrics.Config{Version: "1.2.3", Commit: "abc", Now: func() time.Time { return now }})
 	m.Collect(func(context.Context) (metrics.State, error) {
 		return metrics.State{
-			TicketReceived: now.Add(-90 * time.Second), QueueJobs: map[string]int64{"available": 3}, QueueOldest: now.Add(-7 * time.Second),
+			TicketReceived: now.Add(-90 * time.Second), TicketHealth: "ok", QueueJobs: map[string]int64{"available": 3}, QueueOldest: now.Add(-7 * time.Second),
 			Rollouts: map[string]int64{"running": 1}, Submissions: map[string]int64{"auditing": 12},
 		}, nil
 	})
@@ -71,6 +71,8 @@ func TestWhatIsCountedIsTold(t *testing.T) {
 		`wxsteward_token_refreshes_total{kind="authorizer",result="failed"} 1`,
 		`wxsteward_ticket_present 1`,
 		`wxsteward_ticket_age_seconds 90`,
+		`wxsteward_ticket_health{level="ok"} 1`,
+		`wxsteward_ticket_health{level="alarm"} 0`,
 		`wxsteward_queue_jobs{state="available"} 3`,
 		`wxsteward_queue_oldest_job_seconds 7`,
 		`wxsteward_rollouts{state="running"} 1`,
@@ -128,7 +130,7 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 	m := metrics.New(metrics.Config{})
 	m.Collect(func(context.Context) (metrics.State, error) {
 		one := map[string]int64{"x": 1}
-		return metrics.State{TicketReceived: time.Now(), QueueJobs: one, Rollouts: one, Submissions: one}, nil
+		return metrics.State{TicketReceived: time.Now(), TicketHealth: "ok", QueueJobs: one, Rollouts: one, Submissions: one}, nil
 	})
 	m.Pushed("biz", "stored", time.Second)
 	m.Relayed("answered", time.Second)

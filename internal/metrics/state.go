@@ -18,6 +18,7 @@ const (
 // State is what the program is in the middle of. A nil map means that nobody knows, and is left out.
 type State struct {
 	TicketReceived time.Time        // zero: there is no ticket
+	TicketHealth   string           // ok, warn, stale or alarm; empty: nobody knows
 	QueueJobs      map[string]int64 // not finished, by River's state
 	QueueOldest    time.Time        // since when the job has waited that is due longest; zero: none waits
 	Rollouts       map[string]int64 // by state
@@ -33,7 +34,7 @@ type stateCollector struct {
 	log  *slog.Logger
 	read func(ctx context.Context) (State, error)
 
-	up, ticketPresent, ticketAge, jobs, oldest, rollouts, submissions *prometheus.Desc
+	up, ticketPresent, ticketAge, ticketHealth, jobs, oldest, rollouts, submissions *prometheus.Desc
 
 	mu    sync.Mutex
 	known State
@@ -50,6 +51,7 @@ func newStateCollector(cfg Config) *stateCollector {
 		up:            desc("state_up", "1 if the state below could be read from the database, else 0 and it is left out."),
 		ticketPresent: desc("ticket_present", "1 if WeChat has ever pushed a component ticket."),
 		ticketAge:     desc("ticket_age_seconds", "Since the newest component ticket came."),
+		ticketHealth:  desc("ticket_health", "1 for the level at which the component ticket is, by its age, 0 for the others.", "level"),
 		jobs:          desc("queue_jobs", "Background jobs that are not finished, by state.", "state"),
 		oldest:        desc("queue_oldest_job_seconds", "For how long the longest waiting job has been due."),
 		rollouts:      desc("rollouts", "Rollouts by state.", "state"),
@@ -59,7 +61,7 @@ func newStateCollector(cfg Config) *stateCollector {
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.ticketPresent, c.ticketAge, c.jobs, c.oldest, c.rollouts, c.submissions} {
+	for _, d := range []*prometheus.Desc{c.up, c.ticketPresent, c.ticketAge, c.ticketHealth, c.jobs, c.oldest, c.rollouts, c.submissions} {
 		ch <- d
 	}
 }
@@ -85,6 +87,15 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	} else {
 		gauge(c.ticketPresent, 1)
 		gauge(c.ticketAge, c.since(s.TicketReceived))
+	}
+	if s.TicketHealth != "" {
+		for _, level := range []string{"ok", "warn", "stale", "alarm"} {
+			at := 0.0
+			if level == s.TicketHealth {
+				at = 1
+			}
+			gauge(c.ticketHealth, at, level)
+		}
 	}
 	each(c.jobs, s.QueueJobs)
 	if s.QueueJobs != nil {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -34,8 +35,16 @@ const (
 type Config struct {
 	// AppID is the component appid.
 	AppID string
-	// BaseURL is scheme and host, "" means https://api.weixin.qq.com.
+	// BaseURL is scheme and host, "" means https://api.weixin.qq.com; of calls that the open-API service is to add a token to,
+	// http://api.weixin.qq.com.
 	BaseURL string
+	// Transport is how the platform's own calls prove who makes them; "" means TransportToken.
+	Transport Transport
+	// CloudTokenFile is read by TransportCloudToken; "" means the constant of that name.
+	CloudTokenFile string
+	// RootsFile names certificates (PEM) to trust beside the system's; "", or no such file: none. It is read once, by New, and
+	// not used with HTTP.
+	RootsFile string
 	// HTTP sends the requests; nil means a client of its own with a connection pool fit for Concurrency. Redirects are
 	// never followed, since they would carry the token elsewhere.
 	HTTP *http.Client
@@ -52,6 +61,7 @@ type Config struct {
 type Call struct {
 	Op       string        // path, e.g. "wxa/commit"
 	AppID    string        // whose token was used: a merchant's or the component's appid
+	Via      Transport     // how the call proved itself
 	ErrCode  int           // 0 when WeChat was content or was not reached
 	Err      error         // what the caller sees; nil on success
 	Duration time.Duration // of the exchange, without waiting for the rate limit
@@ -59,18 +69,33 @@ type Call struct {
 
 // Client calls WeChat. It is safe for concurrent use; make one for the whole process, since the limits live in it.
 type Client struct {
-	appid   string
-	base    string
-	http    *http.Client
-	limiter *rate.Limiter
-	gate    chan struct{}
-	observe func(Call)
+	appid      string
+	transport  Transport
+	base       string // of the platform's own calls, with a slash at the end
+	secureBase string // of calls that carry a token of their own, or the app secret
+	cloud      cloudFile
+	http       *http.Client
+	limiter    *rate.Limiter
+	gate       chan struct{}
+	observe    func(Call)
+
+	throughOpenAPI atomic.Bool
 }
 
 // New makes a Client.
 func New(cfg Config) *Client {
+	if cfg.Transport == "" {
+		cfg.Transport = TransportToken
+	}
+	if cfg.CloudTokenFile == "" {
+		cfg.CloudTokenFile = CloudTokenFile
+	}
+	base, secureBase := cfg.BaseURL, cfg.BaseURL
 	if cfg.BaseURL == "" {
-		cfg.BaseURL = defaultBaseURL
+		base, secureBase = defaultBaseURL, defaultBaseURL
+		if cfg.Transport == TransportOpenAPI {
+			base = plainBaseURL
+		}
 	}
 	if cfg.Rate <= 0 {
 		cfg.Rate = defaultRate
@@ -85,23 +110,19 @@ func New(cfg Config) *Client {
 	if cfg.HTTP != nil {
 		hc = *cfg.HTTP
 	} else {
-		hc.Transport = &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConns:        cfg.Concurrency,
-			MaxIdleConnsPerHost: cfg.Concurrency,
-			IdleConnTimeout:     30 * time.Second, // shorter than the peer's, so that few calls meet a closing connection
-			TLSHandshakeTimeout: 5 * time.Second,
-		}
+		hc.Transport = newPool(cfg.Concurrency, cfg.RootsFile)
 	}
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{
-		appid:   cfg.AppID,
-		base:    strings.TrimRight(cfg.BaseURL, "/") + "/",
-		http:    &hc,
-		limiter: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
-		gate:    make(chan struct{}, cfg.Concurrency),
-		observe: cfg.Observe,
+		appid:      cfg.AppID,
+		transport:  cfg.Transport,
+		base:       strings.TrimRight(base, "/") + "/",
+		secureBase: strings.TrimRight(secureBase, "/") + "/",
+		cloud:      cloudFile{cfg.CloudTokenFile},
+		http:       &hc,
+		limiter:    rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
+		gate:       make(chan struct{}, cfg.Concurrency),
+		observe:    cfg.Observe,
 	}
 }
 
@@ -123,8 +144,11 @@ type Doubter interface {
 // quotas and request ids, are its methods too.
 type Component struct{ account }
 
-// Component returns the platform's calls with tokens from src.
+// Component returns the platform's calls. src gives their tokens with TransportToken; the other transports do not ask it.
 func (c *Client) Component(src TokenSource) *Component {
+	if c.transport == TransportCloudToken {
+		src = c.cloud
+	}
 	return &Component{account{client: c, appid: c.appid, src: src, component: true}}
 }
 
@@ -171,22 +195,28 @@ func (a account) exchange(ctx context.Context, r request, out any) (file, error)
 
 // exchangeOnce sends a call, and once more if its token is refused.
 func (a account) exchangeOnce(ctx context.Context, r request, out any) (file, error) {
+	if a.tokenless() {
+		return a.client.exchange(ctx, a.credential(sealed.Secret{}), r, out)
+	}
 	token, err := a.token(ctx, r.op)
 	if err != nil {
 		return file{}, err
 	}
-	f, err := a.client.exchange(ctx, a.appid, token, r, out)
+	f, err := a.client.exchange(ctx, a.credential(token), r, out)
 	if !a.tokenRefused(err) {
 		return f, err
 	}
 	if rejectErr := a.src.Reject(ctx, token); rejectErr != nil {
 		return file{}, &TokenError{Op: r.op, Err: rejectErr}
 	}
-	token, err = a.token(ctx, r.op)
-	if err != nil {
-		return file{}, err
+	fresh, tokenErr := a.token(ctx, r.op)
+	if tokenErr != nil {
+		return file{}, tokenErr
 	}
-	return a.client.exchange(ctx, a.appid, token, r, out)
+	if fresh.Equal(token) {
+		return f, err // there is no other one: WeChat Cloud Run has not pushed a new one yet
+	}
+	return a.client.exchange(ctx, a.credential(fresh), r, out)
 }
 
 func (a account) token(ctx context.Context, op string) (sealed.Secret, error) {

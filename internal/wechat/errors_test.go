@@ -53,7 +53,7 @@ func TestRefusals(t *testing.T) {
 			err := m.Release(t.Context())
 			var got *wechat.APIError
 			require.ErrorAs(t, err, &got)
-			tc.want.Op = "wxa/release"
+			tc.want.Op, tc.want.Via = "wxa/release", wechat.TransportToken
 			require.Equal(t, tc.want, *got)
 			if got.RID != "" {
 				require.ErrorContains(t, err, "rid "+got.RID)

@@ -2,7 +2,6 @@ package wechat
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -57,17 +56,17 @@ type file struct {
 }
 
 // exchange sends one request, once, and tells the observer.
-func (c *Client) exchange(ctx context.Context, appid string, token sealed.Secret, r request, out any) (file, error) {
+func (c *Client) exchange(ctx context.Context, cred credential, r request, out any) (file, error) {
 	release, err := c.admit(ctx)
 	if err != nil {
-		err = &TransportError{Op: r.op, Err: err}
-		c.observe(Call{Op: r.op, AppID: appid, Err: err})
+		err = &TransportError{Op: r.op, Via: cred.via, Err: err}
+		c.observe(Call{Op: r.op, AppID: cred.appid, Via: cred.via, Err: err})
 		return file{}, err
 	}
 	defer release()
 	start := time.Now()
-	f, err := c.send(ctx, token, r, out)
-	call := Call{Op: r.op, AppID: appid, Err: err, Duration: time.Since(start)}
+	f, err := c.send(ctx, cred, r, out)
+	call := Call{Op: r.op, AppID: cred.appid, Via: cred.via, Err: err, Duration: time.Since(start)}
 	if refusal, ok := errors.AsType[*APIError](err); ok {
 		call.ErrCode = refusal.Code
 	}
@@ -89,7 +88,7 @@ func (c *Client) admit(ctx context.Context) (release func(), err error) {
 	return func() { <-c.gate }, nil
 }
 
-func (c *Client) send(ctx context.Context, token sealed.Secret, r request, out any) (file, error) {
+func (c *Client) send(ctx context.Context, cred credential, r request, out any) (file, error) {
 	timeout := r.timeout
 	if timeout == 0 {
 		timeout = defaultTimeout
@@ -100,12 +99,12 @@ func (c *Client) send(ctx context.Context, token sealed.Secret, r request, out a
 	// A connection was at hand: from here on WeChat may have read the request.
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
-	hide := newRedactor(append([]sealed.Secret{token}, r.secrets...))
+	hide := newRedactor(append([]sealed.Secret{cred.token}, r.secrets...))
 	fail := func(err error) (file, error) {
-		return file{}, &TransportError{Op: r.op, Sent: sent.Load(), Err: hide.error(err)}
+		return file{}, &TransportError{Op: r.op, Via: cred.via, Sent: sent.Load(), Err: hide.error(err)}
 	}
 
-	req, err := c.newRequest(ctx, token, r)
+	req, err := newRequest(ctx, cred, r)
 	if err != nil {
 		return fail(err)
 	}
@@ -115,6 +114,9 @@ func (c *Client) send(ctx context.Context, token sealed.Secret, r request, out a
 	}
 	defer func() { _ = resp.Body.Close() }()
 	sent.Store(true) // an http.RoundTripper of the caller may not trace
+	if cred.via == TransportOpenAPI && cred.base == c.base {
+		c.throughOpenAPI.Store(resp.Header.Get(seqHeader) != "")
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return fail(fmt.Errorf("reading the answer: %w", err))
@@ -123,11 +125,13 @@ func (c *Client) send(ctx context.Context, token sealed.Secret, r request, out a
 		return fail(fmt.Errorf("the answer is longer than %d bytes", maxAnswer))
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return fail(fmt.Errorf("answered HTTP status %d", resp.StatusCode))
+		return file{}, &TransportError{
+			Op: r.op, Via: cred.via, Sent: true, Status: resp.StatusCode, Err: fmt.Errorf("answered HTTP status %d", resp.StatusCode),
+		}
 	}
 	f, err := decode(r, body, resp.Header.Get("Content-Type"), out)
 	if refusal, ok := errors.AsType[*APIError](err); ok {
-		refusal.Msg = hide.text(refusal.Msg)
+		refusal.Msg, refusal.Via = hide.text(refusal.Msg), cred.via
 		return f, refusal
 	}
 	if err != nil {
@@ -136,13 +140,17 @@ func (c *Client) send(ctx context.Context, token sealed.Secret, r request, out a
 	return f, nil
 }
 
-func (c *Client) newRequest(ctx context.Context, token sealed.Secret, r request) (*http.Request, error) {
+func newRequest(ctx context.Context, cred credential, r request) (*http.Request, error) {
 	query := url.Values{}
 	maps.Copy(query, r.query)
-	if !token.IsZero() {
-		query.Set(cmp.Or(r.tokenParam, "access_token"), token.Reveal())
+	if !cred.token.IsZero() {
+		param := cred.param
+		if cred.via == TransportToken && r.tokenParam != "" {
+			param = r.tokenParam
+		}
+		query.Set(param, cred.token.Reveal())
 	}
-	target := c.base + r.op
+	target := cred.base + r.op
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}

@@ -29,7 +29,7 @@ func (c *Client) ComponentToken(ctx context.Context, appSecret, ticket sealed.Se
 		Token     sealed.Secret `json:"component_access_token"`
 		ExpiresIn Int           `json:"expires_in"`
 	}
-	_, err := c.exchange(ctx, c.appid, sealed.Secret{}, request{
+	_, err := c.exchange(ctx, c.bare(), request{
 		op: op,
 		body: struct {
 			AppID  string `json:"component_appid"`
@@ -52,7 +52,7 @@ func (c *Client) ComponentToken(ctx context.Context, appSecret, ticket sealed.Se
 //
 // WeChat docs: https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_startpushticket.html
 func (c *Client) StartPushTicket(ctx context.Context, appSecret sealed.Secret) error {
-	_, err := c.exchange(ctx, c.appid, sealed.Secret{}, request{
+	_, err := c.exchange(ctx, c.bare(), request{
 		op: "cgi-bin/component/api_start_push_ticket",
 		body: struct {
 			AppID  string `json:"component_appid"`

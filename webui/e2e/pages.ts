@@ -21,6 +21,24 @@ export async function confirm(page: Page): Promise<void> {
   await expect(page.getByTestId('confirm-ok')).toBeHidden();
 }
 
+/** send calls the program as the signed-in user of the page. */
+export function send(page: Page, method: string, path: string, body?: unknown): Promise<unknown> {
+  return page.evaluate(
+    async ([method, path, body]) => {
+      const csrf = document.cookie.match(/(?:^|; )csrf=([^;]*)/)?.[1] ?? '';
+      const answer = await fetch(path, {
+        method,
+        headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': decodeURIComponent(csrf) },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+      const text = await answer.text();
+      if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+      return text === '' ? undefined : JSON.parse(text);
+    },
+    [method, path, body] as const,
+  );
+}
+
 export class Admin {
   constructor(readonly page: Page) {}
 
@@ -139,6 +157,13 @@ export class Simulator {
     await field(this.page, 'reject-reason').fill(reason);
     await this.page.getByTestId('reject-ok').click();
     await expect(this.page.getByTestId(`sim-audit-${appid}`)).toBeHidden();
+  }
+
+  /** message has a user of a merchant write to it. */
+  async message(appid: string, content: string): Promise<void> {
+    await send(this.page, 'POST', `/simulator/_control/merchants/${appid}/message`, {
+      fields: { MsgType: 'text', Content: content },
+    });
   }
 
   /** notAuthorized are merchants that have not authorized the platform yet. */

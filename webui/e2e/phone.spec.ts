@@ -4,7 +4,21 @@ import { Admin, confirm, field, shot } from './pages';
 
 test.use({ viewport: { width: 390, height: 844 } });
 
-const places = ['dashboard', 'authorizers', 'links', 'templates', 'rollouts', 'messages', 'platform', 'simulator'];
+const places = [
+  'dashboard',
+  'authorizers',
+  'links',
+  'templates',
+  'rollouts',
+  'messages',
+  'rules',
+  'deliveries',
+  'proxy',
+  'platform',
+  'notices',
+  'tokens',
+  'simulator',
+];
 
 test('every page fits a phone and is reached through the menu', async ({ page }) => {
   await new Admin(page).signIn();

@@ -18,6 +18,7 @@ type Call struct {
 	RID      string    `json:"rid"`
 	Executed bool      `json:"executed"` // it changed something
 	Fault    string    `json:"fault,omitempty"`
+	Via      string    `json:"via,omitempty"` // ViaOpenAPI or ViaCloudToken; empty: by a token of its own, or none was needed
 	Body     string    `json:"body,omitempty"`
 	Millis   int64     `json:"ms"`
 }
@@ -43,6 +44,7 @@ func (s *Server) record(c *call, code int, rid string, executed bool, answer []b
 	query := c.r.URL.Query()
 	query.Del("access_token")
 	query.Del("component_access_token")
+	query.Del("cloudbase_access_token")
 	body := "[file]"
 	if !c.ep.upload {
 		body = s.redact(clip(string(c.body), keptBody))
@@ -52,7 +54,7 @@ func (s *Server) record(c *call, code int, rid string, executed bool, answer []b
 	s.st.NextCall++
 	entry := Call{
 		Seq: s.st.NextCall, At: c.started, Method: c.r.Method, Path: c.path, Query: s.redact(query.Encode()), AppID: c.appid(),
-		ErrCode: code, RID: rid, Executed: executed, Body: body, Millis: s.now().Sub(c.started).Milliseconds(),
+		ErrCode: code, RID: rid, Executed: executed, Via: c.via, Body: body, Millis: s.now().Sub(c.started).Milliseconds(),
 	}
 	if c.fault != nil {
 		entry.Fault = c.fault.Mode

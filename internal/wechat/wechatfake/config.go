@@ -118,6 +118,13 @@ type Settings struct {
 	Published   bool     `json:"published"`    // the platform is 全网发布; else only TestUsers may authorize
 	TestUsers   []string `json:"test_users"`   // original ids gh_…, 授权测试列表
 	IPWhitelist []string `json:"ip_whitelist"` // caller addresses allowed; empty = the check is off
+	// OpenAPI puts the open-API service (开放接口服务) of WeChat Cloud Run in front: calls without a token are the platform's, if
+	// OpenAPIWhitelist (微信令牌权限配置) holds their path, else HTTP 502. An entry may end with *.
+	OpenAPI           bool     `json:"open_api"`
+	OpenAPIWhitelist  []string `json:"open_api_whitelist"`
+	CloudTokenExpires Duration `json:"cloud_token_expires"` // of a cloudbase_access_token, 30m
+	// RequireHTTPS answers 43003 to calls by plain HTTP that do not pass the open-API service.
+	RequireHTTPS bool `json:"require_https"`
 	// OfferedScopes are the permission sets the platform asks for; empty = the usual ones of the account's kind.
 	OfferedScopes []int `json:"offered_scopes"`
 
@@ -185,6 +192,7 @@ func (c Config) settings() Settings {
 		AuthCodeExpires:      Duration(10 * time.Minute),
 		TokenExpires:         Duration(2 * time.Hour),
 		TokenOverlap:         Duration(5 * time.Minute),
+		CloudTokenExpires:    Duration(30 * time.Minute),
 		ExpiredComponentCode: 42001,
 		RevokedCode:          61003,
 		TicketPush:           true,

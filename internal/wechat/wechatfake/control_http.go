@@ -48,6 +48,8 @@ import (
 //
 //	POST   /_control/ticket                         push a new ticket now
 //	DELETE /_control/ticket                         forget all tickets, stop pushing
+//	POST   /_control/cloud-token                    a new cloudbase_access_token → {token}
+//	POST   /_control/probe                          {xml:bool}: CheckContainerPath to both push addresses → [Probe]
 //	POST   /_control/event                          {fields:{InfoType:"…",…}}: push any 授权事件
 //	POST   /_control/next-events                    {modes:["lose","duplicate","early","usual"]}: for the next audit events
 //	POST   /_control/tokens/expire                  {appid: "" component | appid | "*" all merchants, refused: 40001 instead of 42001} → {expired:n}
@@ -231,6 +233,18 @@ func (s *Server) controlWeChat(mux *http.ServeMux) {
 	}))
 	mux.HandleFunc("POST /_control/ticket", do(func(*http.Request, func(any) error) (any, error) { s.PushTicket(); return nil, nil }))
 	mux.HandleFunc("DELETE /_control/ticket", do(func(*http.Request, func(any) error) (any, error) { s.DropTickets(); return nil, nil }))
+	mux.HandleFunc("POST /_control/cloud-token", do(func(*http.Request, func(any) error) (any, error) {
+		return map[string]string{"token": s.NewCloudToken()}, nil
+	}))
+	mux.HandleFunc("POST /_control/probe", do(func(r *http.Request, read func(any) error) (any, error) {
+		var in struct {
+			XML bool `json:"xml"`
+		}
+		if err := read(&in); err != nil {
+			return nil, err
+		}
+		return s.CheckContainerPath(r.Context(), in.XML), nil
+	}))
 	mux.HandleFunc("POST /_control/event", do(func(_ *http.Request, read func(any) error) (any, error) {
 		var in struct {
 			Fields Message `json:"fields"`

@@ -46,6 +46,7 @@ type call struct {
 	body     []byte
 	tooLarge bool
 	file     *upload
+	via      string   // ViaOpenAPI, ViaCloudToken or empty
 	acct     *account // of the token; nil for component calls
 	overlaps bool     // another exclusive call for this appid is under way
 	fault    *Fault
@@ -99,6 +100,14 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, path string) {
 	c.body, c.tooLarge = body, len(body) > maxBody
 
 	s.mu.Lock()
+	c.via = s.viaCloud(c.query)
+	if !s.openAPI(w, c) {
+		c.fault = &Fault{Mode: FaultNotListed}
+		s.mu.Unlock()
+		s.render(c, reply{}, false)
+		http.Error(w, "<html><head><title>502 Bad Gateway</title></head></html>", http.StatusBadGateway)
+		return
+	}
 	rep := s.admit(c)
 	if rep.code == 0 {
 		c.fault = s.takeFault(c)
@@ -152,6 +161,9 @@ func (c *call) appid() string {
 
 // admit is the first half of the order of checks: token, address and permission set, then the call quotas.
 func (s *Server) admit(c *call) reply {
+	if s.st.Settings.RequireHTTPS && c.r.TLS == nil && !s.st.Settings.OpenAPI {
+		return fail(43003)
+	}
 	if rep := s.authenticate(c); rep.code != 0 {
 		return rep
 	}
@@ -179,7 +191,7 @@ func miniProgramOnly(path string) bool {
 
 func (s *Server) checkAddress(c *call) reply {
 	list := s.st.Settings.IPWhitelist
-	if len(list) == 0 {
+	if len(list) == 0 || c.via != "" { // what comes through WeChat Cloud Run needs no entry
 		return reply{}
 	}
 	host, _, err := net.SplitHostPort(c.r.RemoteAddr)

@@ -37,7 +37,7 @@ func errTexts() map[int]string {
 		41003: "refresh_token missing", 41004: "appsecret missing", 41005: "media data missing", 41006: "media_id missing",
 		41008: "missing code", 41018: "missing component_appid", 41021: "missing component_access_token",
 		41030: "invalid page", 42001: "access_token expired", 42003: "code expired", 42006: "component_access_token expired",
-		42007: "access_token and refresh_token exception", 43001: "require GET method", 43002: "require POST method",
+		42007: "access_token and refresh_token exception", 43001: "require GET method", 43002: "require POST method", 43003: "require https",
 		43007: "require bizuser authorize", 43016: "require verify", 44002: "empty post data", 45009: "reach max api daily quota limit",
 		45011: "api minute-quota reach limit, must slower, retry next minute", 45029: "qrcode count out of limit",
 		45082: "need icp license for the url domain", 45104: "reach max domain quota limit", 47001: "data format error",

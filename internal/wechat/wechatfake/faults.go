@@ -24,6 +24,8 @@ const (
 	// FaultSilentDrop answers errcode 0 and does nothing; for modify_domain it drops only Names (or the last request
 	// domain) without saying so.
 	FaultSilentDrop = "silent_drop"
+	// FaultNotListed stands in the call log for a path that is not in OpenAPIWhitelist; FailNext does not take it.
+	FaultNotListed = "not_listed"
 )
 
 // Fault is bad luck for the next calls that match it. Faults are tried in the order they were added, after the token

@@ -15,14 +15,15 @@ type state struct {
 	ComponentAppID string   `json:"component_appid"`
 	Settings       Settings `json:"settings"`
 
-	Tickets  []ticket              `json:"tickets"` // newest last
-	Tokens   map[string]*token     `json:"tokens"`
-	PreAuth  map[string]time.Time  `json:"pre_auth_codes"` // code → expiry
-	Codes    map[string]*authCode  `json:"auth_codes"`
-	Consents map[string]*consent   `json:"consents"`
-	JSCodes  map[string]*loginCode `json:"js_codes"`
-
-	Secrets []string `json:"secrets"`
+	Tickets []ticket             `json:"tickets"` // newest last
+	Tokens  map[string]*token    `json:"tokens"`
+	PreAuth map[string]time.Time `json:"pre_auth_codes"` // code → expiry
+	// CloudTokens are the cloudbase_access_tokens with their ends.
+	CloudTokens map[string]time.Time  `json:"cloud_tokens"`
+	Codes       map[string]*authCode  `json:"auth_codes"`
+	Consents    map[string]*consent   `json:"consents"`
+	JSCodes     map[string]*loginCode `json:"js_codes"`
+	Secrets     []string              `json:"secrets"`
 
 	Registrations []*Registration `json:"registrations"` // oldest first
 
@@ -70,6 +71,7 @@ func newState(c Config) *state {
 func (st *state) fill() {
 	mk(&st.Tokens)
 	mk(&st.PreAuth)
+	mk(&st.CloudTokens)
 	mk(&st.Codes)
 	mk(&st.Consents)
 	mk(&st.JSCodes)

@@ -29,6 +29,9 @@ func (s *Server) authenticate(c *call) reply {
 	if c.ep.token == noToken {
 		return reply{}
 	}
+	if c.via != "" {
+		return s.authenticateCloud(c)
+	}
 	login := strings.HasPrefix(c.path, "/sns/")
 	value := c.query.Get("access_token")
 	if login {
@@ -70,6 +73,19 @@ func (s *Server) authenticate(c *call) reply {
 		return fail(42001)
 	case c.acct != nil && c.acct.frozen():
 		return fail(50002)
+	}
+	return reply{}
+}
+
+// authenticateCloud is authenticate for what WeChat Cloud Run lets in as the platform.
+func (s *Server) authenticateCloud(c *call) reply {
+	if c.via == ViaCloudToken {
+		if rep := s.cloudToken(c); rep.code != 0 {
+			return rep
+		}
+	}
+	if c.ep.token == authorizerToken {
+		return fail(61015)
 	}
 	return reply{}
 }

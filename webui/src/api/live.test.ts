@@ -15,6 +15,18 @@ describe('outdated', () => {
   it('names the merchant that changed', () => {
     expect(outdated('authorizer', { id: 'wx1' })).toContainEqual(['authorizers', 'one', 'wx1']);
   });
+  it('reloads lists of messages and deliveries when one comes or is delivered, but no text search and no chart', () => {
+    const some = outdated('message', { id: '5' });
+    expect(some).toEqual(expect.arrayContaining([['messages', 'list'], ['messages', 'one', '5'], ['deliveries']]));
+    expect(some).not.toContainEqual(['messages']);
+    expect(outdated('forward_rule', { id: '1' })).toContainEqual(['every-rule']);
+  });
+  it('reloads how rules do when a message was delivered, and what else changes by itself', () => {
+    expect(outdated('message', { id: '5' })).toContainEqual(['rules']);
+    expect(outdated('forward_rule', { id: '1' })).toContainEqual(['rules']);
+    expect(outdated('proxy', { id: 'proxy' })).toEqual([['proxy']]);
+    expect(outdated('notice', { id: '' })).toEqual([['notices'], ['channels']]);
+  });
   it('reloads the counts of rollouts when a submission moves', () => {
     expect(outdated('submission', { id: '7' })).toEqual(
       expect.arrayContaining([['submissions', 'one', '7'], ['rollouts']]),

@@ -8,7 +8,18 @@ export interface LiveEvent {
   state?: string;
 }
 
-export const liveKinds = ['ticket', 'authorizer', 'link', 'rollout', 'submission', 'message', 'resync'] as const;
+export const liveKinds = [
+  'ticket',
+  'authorizer',
+  'link',
+  'rollout',
+  'submission',
+  'message',
+  'forward_rule',
+  'proxy',
+  'notice',
+  'resync',
+] as const;
 export type LiveKind = (typeof liveKinds)[number];
 
 /** outdated names the queries that an event makes out of date; null means all of them. */
@@ -31,7 +42,14 @@ export function outdated(kind: LiveKind, event: LiveEvent): Key[] | null {
     case 'submission':
       return [[...keys.submissions, 'list'], ...one(keys.submission, event.id), keys.rollouts, keys.simulator];
     case 'message':
-      return [[...keys.messages, 'list'], ...one(keys.message, event.id), keys.simulator];
+      // One is told of when it arrives and when it is delivered.
+      return [[...keys.messages, 'list'], ...one(keys.message, event.id), keys.deliveries, keys.rules, keys.simulator];
+    case 'forward_rule':
+      return [keys.rules, keys.everyRule];
+    case 'proxy':
+      return [keys.proxy];
+    case 'notice':
+      return [keys.notices, keys.channels];
     case 'resync':
       return null;
   }

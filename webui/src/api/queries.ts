@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, call, request } from './client';
 import { Problem } from './problem';
 import type { paths } from './schema';
@@ -24,6 +24,15 @@ export const keys = {
   rollout: (id: string) => ['rollouts', 'one', id] as const,
   submissions: ['submissions'] as const,
   submission: (id: string) => ['submissions', 'one', id] as const,
+  deliveries: ['deliveries'] as const,
+  rules: ['rules'] as const,
+  rule: (id: string) => ['rules', 'one', id] as const,
+  /** everyRule is apart from the rules, because messages do not change it. */
+  everyRule: ['every-rule'] as const,
+  proxy: ['proxy'] as const,
+  audit: ['audit'] as const,
+  channels: ['channels'] as const,
+  notices: ['notices'] as const,
   simulator: ['simulator'] as const,
 };
 
@@ -70,6 +79,13 @@ export const sessionQuery = queryOptions({
 export const componentQuery = queryOptions({
   queryKey: keys.component,
   queryFn: ({ signal }) => call(api.GET('/component', { signal })),
+});
+
+/** whitelistQuery is what Cloud Run must be told before it lets our calls through; it changes with the program only. */
+export const whitelistQuery = queryOptions({
+  queryKey: ['whitelist'],
+  staleTime: Number.POSITIVE_INFINITY,
+  queryFn: ({ signal }) => call(api.GET('/component/whitelist', { signal })),
 });
 
 export const domainsQuery = queryOptions({
@@ -124,16 +140,6 @@ export function versionsQuery(appid: string) {
   });
 }
 
-export function messagesQuery(query: {
-  channel?: string;
-  appid?: string;
-  q?: string;
-  event?: string;
-  info_type?: string;
-}) {
-  return list(keys.messages, query, (q, signal) => call(api.GET('/messages', { params: { query: q }, signal })));
-}
-
 export function messageQuery(id: string) {
   return queryOptions({
     queryKey: keys.message(id),
@@ -170,6 +176,70 @@ export function submissionQuery(id: string) {
   return queryOptions({
     queryKey: keys.submission(id),
     queryFn: ({ signal }) => call(api.GET('/submissions/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+export const rulesQuery = list(keys.rules, { limit: 50 }, (q, signal) =>
+  call(api.GET('/forward-rules', { params: { query: q }, signal })),
+);
+
+/** rulesOverviewQuery has the last day of every rule in one answer. */
+export const rulesOverviewQuery = queryOptions({
+  queryKey: [...keys.rules, 'overview'],
+  queryFn: ({ signal }) => call(api.GET('/forward-rules/overview', { params: { query: { hours: 24 } }, signal })),
+});
+
+export function ruleQuery(id: string) {
+  return queryOptions({
+    queryKey: keys.rule(id),
+    queryFn: ({ signal }) => call(api.GET('/forward-rules/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+export function ruleStatsQuery(id: string, hours: number) {
+  return queryOptions({
+    queryKey: [...keys.rules, 'stats', id, hours],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) =>
+      call(api.GET('/forward-rules/{id}/stats', { params: { path: { id }, query: { hours } }, signal })),
+  });
+}
+
+export function latestDeliveriesQuery(ruleId: string) {
+  return queryOptions({
+    queryKey: [...keys.deliveries, 'latest', ruleId],
+    queryFn: ({ signal }) => call(api.GET('/deliveries', { params: { query: { rule_id: ruleId, limit: 8 } }, signal })),
+  });
+}
+
+export const proxyQuery = queryOptions({
+  queryKey: keys.proxy,
+  queryFn: ({ signal }) => call(api.GET('/proxy', { signal })),
+});
+
+export const channelsQuery = list(keys.channels, { limit: 100 }, (q, signal) =>
+  call(api.GET('/notice-channels', { params: { query: q }, signal })),
+);
+
+export type NoticeFilter = Omit<NonNullable<paths['/notices']['get']['parameters']['query']>, 'cursor'>;
+
+export function noticesQuery(query: NoticeFilter) {
+  return list(keys.notices, { ...query }, (q, signal) => call(api.GET('/notices', { params: { query: q }, signal })));
+}
+
+/** auditQuery is the newest entries of some actions, each asked for on its own. */
+export function auditQuery(actions: readonly string[], limit: number) {
+  return queryOptions({
+    queryKey: [...keys.audit, actions, limit],
+    queryFn: async ({ signal }) => {
+      const pages = await Promise.all(
+        actions.map((action) => call(api.GET('/audit-log', { params: { query: { action, limit } }, signal }))),
+      );
+      return pages
+        .flatMap((page) => page.items ?? [])
+        .sort((a, b) => Date.parse(b.at) - Date.parse(a.at))
+        .slice(0, limit);
+    },
   });
 }
 

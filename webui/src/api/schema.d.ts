@@ -860,6 +860,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/component/whitelist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The paths to enter in the Cloud Run console (微信令牌权限配置) */
+        get: operations["get-component-whitelist"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/deliveries": {
         parameters: {
             query?: never;
@@ -963,6 +980,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/forward-rules/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How all rules do: a small chart, what waits and what was given up */
+        get: operations["get-forward-rules-overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/forward-rules/{id}": {
         parameters: {
             query?: never;
@@ -1050,6 +1084,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/messages/rate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many messages came, over time */
+        get: operations["get-message-rate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/messages/{id}": {
         parameters: {
             query?: never;
@@ -1118,6 +1169,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/notice-channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where staff are told */
+        get: operations["list-notice-channels"];
+        put?: never;
+        /** Add a robot or webhook; a webhook's secret is in this answer only */
+        post: operations["create-notice-channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notice-channels/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One channel */
+        get: operations["get-notice-channel"];
+        put?: never;
+        post?: never;
+        /** Delete a channel and its notices */
+        delete: operations["delete-notice-channel"];
+        options?: never;
+        head?: never;
+        /** Change a channel; switching it off gives up what waits */
+        patch: operations["change-notice-channel"];
+        trace?: never;
+    };
+    "/notice-channels/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new secret for a webhook */
+        post: operations["rotate-notice-channel-secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notice-channels/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a message that says that it is a test */
+        post: operations["test-notice-channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What staff were told, newest first */
+        get: operations["list-notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notices/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send it again now, whatever its state */
+        post: operations["retry-notice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/proxy": {
         parameters: {
             query?: never;
@@ -1130,6 +1286,23 @@ export interface paths {
         /** Set the pass-through proxy */
         put: operations["put-proxy"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/proxy/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** See whether the upstream answers */
+        post: operations["check-proxy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2084,6 +2257,51 @@ export interface components {
             /** @description The name or text wanted, the category as first/second, the interface. */
             subject: string;
         };
+        ChannelChange: {
+            enabled?: boolean;
+            events?: ("ticket_stale" | "audit_result" | "rollout_paused" | "rollout_done" | "dead_letter" | "rule_paused" | "authorization_withdrawn")[];
+            /** @enum {string} */
+            language?: "zh-CN" | "en";
+            name?: string;
+            /** @description DingTalk's 加签 or Feishu's 签名校验; empty: none any more. */
+            secret?: string;
+            /** @description The address that the robot's page shows. It is a secret and never shown again. */
+            url?: string;
+        };
+        ChannelView: {
+            /** @description Host and end of the URL; the rest is a secret. */
+            address: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            enabled: boolean;
+            events: ("ticket_stale" | "audit_result" | "rollout_paused" | "rollout_done" | "dead_letter" | "rule_paused" | "authorization_withdrawn")[];
+            /** @description Null when the last try went well. */
+            failing: components["schemas"]["FailingView"];
+            has_secret: boolean;
+            id: string;
+            /** @enum {string} */
+            kind: "wecom" | "dingtalk" | "feishu" | "webhook";
+            /** @enum {string} */
+            language: "zh-CN" | "en";
+            /** Format: date-time */
+            last_sent_at: string | null;
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the robot's limit, or a pause after failures, ends; null when nothing is in the way.
+             */
+            next_at: string | null;
+            /** @description Of a webhook; shown once, when it is made. */
+            secret?: string;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Notices that wait.
+             */
+            waiting: number;
+        };
         Check: {
             detail: string;
             hint: string;
@@ -2094,12 +2312,28 @@ export interface components {
             nick_name: string;
         };
         ChecksBody: {
+            /** @description One that is ok and has a hint is a warning. */
             checks: components["schemas"]["Check"][];
+            /** @description What to enter in the Cloud Run console; null with the transport token. */
+            whitelist: components["schemas"]["Whitelist"];
+        };
+        CloudTokenState: {
+            /**
+             * Format: date-time
+             * @description When the file last changed.
+             */
+            changed_at: string | null;
+            file: string;
+            /** @description What is wrong and what to do; empty when it is ready. */
+            problem: string;
+            ready: boolean;
         };
         ComponentBody: {
             access_token: components["schemas"]["AccessState"];
             appid: string;
             callback: components["schemas"]["CallbackBody"];
+            /** @description The file of the cloudbase_access_token; null with another transport. */
+            cloud_token: components["schemas"]["CloudTokenState"];
             /** @description Of buttons on the pages merchants see, #rrggbb; empty: ours. */
             color: string;
             credentials: components["schemas"]["Credentials"];
@@ -2109,6 +2343,8 @@ export interface components {
             /** @enum {string} */
             mode: "server" | "cloudrun";
             name: string;
+            /** @description Our addresses that WeChat refused in the last 24 hours and has not taken since: add them to 白名单IP地址列表. */
+            refused_addresses: components["schemas"]["RefusedAddress"][];
             return_url_allowlist: string[];
             ticket: components["schemas"]["TicketState"];
             /** @enum {string} */
@@ -2171,6 +2407,8 @@ export interface components {
             finished_at: string | null;
             /** @description Also the webhook-id of every attempt. */
             id: string;
+            /** @description Null when it is past its retention. */
+            message: components["schemas"]["MessageView"];
             message_id: string;
             /**
              * Format: date-time
@@ -2220,6 +2458,11 @@ export interface components {
             source_miniprogram_appid: string;
             user_desc: string;
             user_version: string;
+        };
+        FailingView: {
+            error: string;
+            /** Format: date-time */
+            since: string;
         };
         FailureView: {
             code: string;
@@ -2491,6 +2734,8 @@ export interface components {
             info_type: string;
             msg_id: string;
             msg_type: string;
+            /** @description Of the merchant; empty when it is not known. */
+            nick_name: string;
             /** Format: date-time */
             received_at: string;
             /** @enum {string} */
@@ -2517,6 +2762,8 @@ export interface components {
             info_type: string;
             msg_id: string;
             msg_type: string;
+            /** @description Of the merchant; empty when it is not known. */
+            nick_name: string;
             /** Format: date-time */
             received_at: string;
             /** @enum {string} */
@@ -2524,6 +2771,30 @@ export interface components {
             /** @description What it is about, in the reader's language. */
             title: string;
             to_user: string;
+        };
+        MessageView: {
+            appid: string;
+            /** @description Of the merchant; empty when it is not known. */
+            nick_name: string;
+            /** Format: date-time */
+            received_at: string;
+            /** @description In the reader's language. */
+            title: string;
+        };
+        MessagesBody: {
+            items: components["schemas"]["MessageItem"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: date-time
+             * @description With next_cursor: everything received after this has been looked through.
+             */
+            searched_to: string | null;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
         };
         MetaOutputBody: {
             appid: string;
@@ -2540,6 +2811,24 @@ export interface components {
             upload: string[];
             webview: string[];
             ws_request: string[];
+        };
+        NewChannel: {
+            /** @description True by default. */
+            enabled?: boolean;
+            /** @description All by default. */
+            events?: ("ticket_stale" | "audit_result" | "rollout_paused" | "rollout_done" | "dead_letter" | "rule_paused" | "authorization_withdrawn")[];
+            /** @enum {string} */
+            kind: "wecom" | "dingtalk" | "feishu" | "webhook";
+            /**
+             * @description zh-CN by default.
+             * @enum {string}
+             */
+            language?: "zh-CN" | "en";
+            name: string;
+            /** @description DingTalk's 加签 or Feishu's 签名校验. WeCom has none; that of a webhook is made here. */
+            secret?: string;
+            /** @description The address that the robot's page shows. It is a secret and never shown again. */
+            url: string;
         };
         NewKey: {
             /** Format: date-time */
@@ -2601,7 +2890,7 @@ export interface components {
             /** @description Empty: any. */
             info_type?: string;
             /**
-             * @description deliver by default.
+             * @description deliver by default. A relay whose target lets five messages in a row wait a second or more in vain is left alone for ten seconds; WeChat is answered success meanwhile.
              * @enum {string}
              */
             mode?: "deliver" | "relay";
@@ -2641,6 +2930,54 @@ export interface components {
             /** @description 1 to 4000 characters. */
             text: string;
         };
+        NoticeTestView: {
+            /** Format: int64 */
+            duration_ms: number;
+            /** @description What is wrong and what to do; empty when it was taken. */
+            error: string;
+            ok: boolean;
+            /** @description The beginning of the answer. */
+            response: string;
+            /**
+             * Format: int64
+             * @description HTTP status; 0 when there was no answer.
+             */
+            status: number;
+        };
+        NoticeView: {
+            /** @description The merchant; empty when it is about none or several. */
+            appid: string;
+            /** Format: int64 */
+            attempts: number;
+            channel_id: string;
+            /**
+             * Format: int64
+             * @description How many events it tells of.
+             */
+            count: number;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Of the last try; empty when it was taken. */
+            error: string;
+            /** @enum {string} */
+            event: "ticket_stale" | "audit_result" | "rollout_paused" | "rollout_done" | "dead_letter" | "rule_paused" | "authorization_withdrawn";
+            /** @description A webhook gets it as webhook-id, behind notice_. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description A pending notice is not sent before, see also that of its channel.
+             */
+            next_at: string | null;
+            /** @description The page of the admin UI where it goes on, below /admin. */
+            path: string;
+            /** Format: date-time */
+            sent_at: string | null;
+            /** @enum {string} */
+            state: "pending" | "sent" | "dead";
+            /** @description Lines of plain text. */
+            text: string;
+            title: string;
+        };
         Overview: {
             /** @description Rollouts by state. */
             rollouts: {
@@ -2650,6 +2987,16 @@ export interface components {
             submissions: {
                 [key: string]: number;
             };
+        };
+        OverviewView: {
+            /**
+             * Format: int64
+             * @description A count that has reached this is of as many or more.
+             */
+            counted_to: number;
+            items: components["schemas"]["RuleOverviewView"][];
+            /** Format: int64 */
+            step_seconds: number;
         };
         OwnCategory: {
             audit_reason: string;
@@ -2707,6 +3054,16 @@ export interface components {
         };
         PageChangeView: {
             items: components["schemas"]["ChangeView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageChannelView: {
+            items: components["schemas"]["ChannelView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -2785,8 +3142,8 @@ export interface components {
              */
             total: number | null;
         };
-        PageMessageItem: {
-            items: components["schemas"]["MessageItem"][];
+        PageNoteBody: {
+            items: components["schemas"]["NoteBody"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -2795,8 +3152,8 @@ export interface components {
              */
             total: number | null;
         };
-        PageNoteBody: {
-            items: components["schemas"]["NoteBody"][];
+        PageNoticeView: {
+            items: components["schemas"]["NoticeView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -2961,6 +3318,23 @@ export interface components {
             /** @description Scheme, host and perhaps a path prefix of the business system; empty: none. */
             upstream: string;
         };
+        ProxyCheckBody: {
+            /** Format: int64 */
+            duration_ms: number;
+            /** @description Why there was no answer. */
+            error: string;
+            /** @description It answered, whatever its status. */
+            ok: boolean;
+            /**
+             * Format: int64
+             * @description HTTP status of its answer to GET; 0: none.
+             */
+            status: number;
+        };
+        ProxyCheckInputBody: {
+            /** @description Empty: the one in force. */
+            upstream?: string;
+        };
         ProxyInputBody: {
             enabled: boolean;
             /** @description Ignored. */
@@ -2976,6 +3350,32 @@ export interface components {
              * @description Changes made of those allowed.
              */
             used: number;
+        };
+        RateBody: {
+            /** @description Every step, oldest first; the last one goes on. */
+            points: components["schemas"]["RatePointBody"][];
+            /** Format: int64 */
+            step_seconds: number;
+        };
+        RatePointBody: {
+            /**
+             * Format: date-time
+             * @description The beginning of the step.
+             */
+            at: string;
+            /** Format: int64 */
+            biz: number;
+            /** Format: int64 */
+            component: number;
+        };
+        RefusedAddress: {
+            address: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            errcode: number;
+            /** @description Of the call that was refused last. */
+            path: string;
         };
         RegistrationInputBody: {
             /** @description Of the trial mini program to convert. */
@@ -3120,6 +3520,21 @@ export interface components {
              */
             timeout_ms?: number;
         };
+        RuleOverviewView: {
+            /**
+             * Format: int64
+             * @description Deliveries given up, counted up to counted_to.
+             */
+            dead: number;
+            /** @description Steps in which there was a call, oldest first. */
+            items: components["schemas"]["StatView"][];
+            /**
+             * Format: int64
+             * @description Deliveries that wait, counted up to counted_to.
+             */
+            pending: number;
+            rule_id: string;
+        };
         RuleView: {
             /** @description Empty: any. */
             appids: string[];
@@ -3180,6 +3595,14 @@ export interface components {
         };
         SearchBody: {
             searchable: boolean;
+        };
+        SentView: {
+            body: string;
+            headers: {
+                [key: string]: string;
+            };
+            /** @description Where $APPID$ stood there is the sample's appid. */
+            url: string;
         };
         SessionInfo: {
             /** Format: date-time */
@@ -3264,9 +3687,17 @@ export interface components {
             at: string;
             /** Format: int64 */
             avg_ms: number;
+            /**
+             * Format: int64
+             * @description Of these: last tries, whose deliveries were given up.
+             */
+            dead: number;
             /** Format: int64 */
             delivered: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Tries that failed.
+             */
             failed: number;
             /** Format: int64 */
             max_ms: number;
@@ -3465,6 +3896,7 @@ export interface components {
             duration_ms: number;
             /** @description Empty when a delivery would have been taken. */
             error: string;
+            request: components["schemas"]["SentView"];
             /** @description The beginning of the answer. */
             response: string;
             /**
@@ -3490,9 +3922,25 @@ export interface components {
         TicketState: {
             /** Format: int64 */
             age_seconds: number | null;
+            /** Format: double */
+            alarm_after_seconds: number;
+            /** Format: date-time */
+            alarm_since: string | null;
+            /**
+             * @description By age; stale also while none has ever come.
+             * @enum {string}
+             */
+            health: "ok" | "warn" | "stale" | "alarm";
             present: boolean;
             /** Format: date-time */
             received_at: string | null;
+            /**
+             * Format: double
+             * @description Then the push is restarted.
+             */
+            stale_after_seconds: number;
+            /** Format: double */
+            warn_after_seconds: number;
         };
         TokenStatus: {
             /**
@@ -3558,6 +4006,16 @@ export interface components {
             hint: string;
             /** @description WeChat's request id, for its support. */
             rid: string;
+        };
+        Whitelist: {
+            /** @description Called with the merchant's own token: they need no entry. */
+            merchant_paths: string[];
+            /** @description False with the transport token. */
+            needed: boolean;
+            /** @description To enter, one a line. */
+            paths: string[];
+            /** @enum {string} */
+            transport: "token" | "openapi" | "cloudtoken";
         };
     };
     responses: never;
@@ -5805,6 +6263,35 @@ export interface operations {
             };
         };
     };
+    "get-component-whitelist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Whitelist"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-deliveries": {
         parameters: {
             query?: {
@@ -5952,7 +6439,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events named ticket, authorizer, link, rollout, submission, message, sync, import or resync (read again). */
+            /** @description Events named ticket, authorizer, link, rollout, submission, message, sync, import, forward_rule, proxy, notice or resync (read again). */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6029,6 +6516,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-forward-rules-overview": {
+        parameters: {
+            query?: {
+                hours?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewView"];
                 };
             };
             /** @description Error */
@@ -6270,7 +6788,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PageMessageItem"];
+                    "application/json": components["schemas"]["MessagesBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-message-rate": {
+        parameters: {
+            query?: {
+                hours?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateBody"];
                 };
             };
             /** @description Error */
@@ -6408,6 +6957,310 @@ export interface operations {
             };
         };
     };
+    "list-notice-channels": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageChannelView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-notice-channel": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChannel"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-notice-channel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-notice-channel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-notice-channel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rotate-notice-channel-secret": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "test-notice-channel": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeTestView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-notices": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                channel_id?: string;
+                event?: "ticket_stale" | "audit_result" | "rollout_paused" | "rollout_done" | "dead_letter" | "rule_paused" | "authorization_withdrawn";
+                state?: "pending" | "sent" | "dead";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageNoticeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-notice": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-proxy": {
         parameters: {
             query?: never;
@@ -6457,6 +7310,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProxyBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-proxy": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProxyCheckInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyCheckBody"];
                 };
             };
             /** @description Error */

@@ -33,6 +33,18 @@ export type Preflight = Success<paths['/rollouts/preflight']['post']>;
 export type Submission = Get<'/submissions/{id}'>;
 export type SubmissionItem = Item<'/submissions'>;
 export type Step = NonNullable<Submission['steps']>[number];
+export type Rule = Get<'/forward-rules/{id}'>;
+export type RuleCreate = Body<paths['/forward-rules']['post']>;
+export type RuleOverview = Item<'/forward-rules/overview'>;
+export type RuleStat = Item<'/forward-rules/{id}/stats'>;
+export type RuleTest = Success<paths['/forward-rules/{id}/test']['post']>;
+export type Delivery = Item<'/deliveries'>;
+export type NoticeChannel = Item<'/notice-channels'>;
+export type NoticeChannelCreate = Body<paths['/notice-channels']['post']>;
+export type NoticeTest = Success<paths['/notice-channels/{id}/test']['post']>;
+export type Notice = Item<'/notices'>;
+export type ProxySetting = Get<'/proxy'>;
+export type ProxyCheck = Success<paths['/proxy/check']['post']>;
 
 export interface Page<T> {
   items: T[] | null;

@@ -23,13 +23,14 @@ interface TableProps<T> {
   columns: Column<T>[];
   rows: T[];
   rowKey: (row: T) => string;
+  rowClass?: (row: T) => string | undefined;
   /** testId names each row as `${testId}-${rowKey}`. */
   testId: string;
   label: string;
 }
 
 /** DataTable is a table on wide screens and a list of cards on narrow ones: the same elements, other styles. */
-export function DataTable<T>({ columns, rows, rowKey, testId, label }: TableProps<T>) {
+export function DataTable<T>({ columns, rows, rowKey, rowClass, testId, label }: TableProps<T>) {
   return (
     <table className="data" aria-label={label} data-testid={testId}>
       <thead>
@@ -43,7 +44,7 @@ export function DataTable<T>({ columns, rows, rowKey, testId, label }: TableProp
       </thead>
       <tbody>
         {rows.map((row) => (
-          <tr key={rowKey(row)} data-testid={`${testId}-${rowKey(row)}`}>
+          <tr key={rowKey(row)} className={rowClass?.(row)} data-testid={`${testId}-${rowKey(row)}`}>
             {columns.map((c) => (
               <td
                 key={c.key}

@@ -13,13 +13,15 @@ import { SearchBox } from './SearchBox';
 interface Props {
   value: string[];
   onChange: (appids: string[]) => void;
+  /** kind limits the choice; empty: all kinds. */
+  kind?: 'miniprogram' | 'official' | '';
 }
 
-/** MerchantPicker chooses among authorized mini programs; what is chosen stays chosen while searching for others. */
-export function MerchantPicker({ value, onChange }: Props) {
+/** MerchantPicker chooses among authorized merchants, mini programs if nothing else is said; what is chosen stays chosen while searching for others. */
+export function MerchantPicker({ value, onChange, kind = 'miniprogram' }: Props) {
   const { t } = useTranslation();
   const [q, setQ] = useState('');
-  const list = useInfiniteQuery(authorizersQuery({ status: 'authorized', kind: 'miniprogram', q, limit: 50 }));
+  const list = useInfiniteQuery(authorizersQuery({ status: 'authorized', kind: kind || undefined, q, limit: 50 }));
   const search = useCallback((text: string) => setQ(text), []);
   const rows = itemsOf(list);
   const chosen = new Set(value);

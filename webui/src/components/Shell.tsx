@@ -5,12 +5,17 @@ import { Link, Navigate, NavLink, Outlet, useLocation, useNavigationType, useRou
 import {
   ChatMessageIcon,
   DashboardIcon,
+  KeyIcon,
   LayersIcon,
   Link1Icon,
+  NotificationIcon,
   PlayCircleIcon,
+  RelationIcon,
   RocketIcon,
+  SendIcon,
   SettingIcon,
   ShopIcon,
+  SwapIcon,
   TranslateIcon,
   UserCircleIcon,
   ViewListIcon,
@@ -22,34 +27,69 @@ import { Button } from './Button';
 import { ModalBody } from './ModalBody';
 import { ProblemPanel } from './ProblemPanel';
 import { Loading } from './QueryView';
+import { useCan } from './session';
 import { useLive } from './useLive';
 
-const places = [
-  { to: '/', key: 'dashboard', icon: <DashboardIcon />, end: true },
-  { to: '/authorizers', key: 'authorizers', icon: <ShopIcon /> },
-  { to: '/links', key: 'links', icon: <Link1Icon /> },
-  { to: '/templates', key: 'templates', icon: <LayersIcon /> },
-  { to: '/rollouts', key: 'rollouts', icon: <RocketIcon /> },
-  { to: '/messages', key: 'messages', icon: <ChatMessageIcon /> },
-  { to: '/platform', key: 'platform', icon: <SettingIcon /> },
+const groups = [
+  { key: 'start', places: [{ to: '/', key: 'dashboard', icon: <DashboardIcon />, end: true }] },
+  {
+    key: 'merchants',
+    places: [
+      { to: '/authorizers', key: 'authorizers', icon: <ShopIcon /> },
+      { to: '/links', key: 'links', icon: <Link1Icon /> },
+    ],
+  },
+  {
+    key: 'code',
+    places: [
+      { to: '/templates', key: 'templates', icon: <LayersIcon /> },
+      { to: '/rollouts', key: 'rollouts', icon: <RocketIcon /> },
+    ],
+  },
+  {
+    key: 'messaging',
+    places: [
+      { to: '/messages', key: 'messages', icon: <ChatMessageIcon /> },
+      { to: '/forward-rules', key: 'rules', icon: <RelationIcon /> },
+      { to: '/deliveries', key: 'deliveries', icon: <SendIcon /> },
+      { to: '/proxy', key: 'proxy', icon: <SwapIcon /> },
+    ],
+  },
+  {
+    key: 'platform',
+    places: [
+      { to: '/platform', key: 'platform', icon: <SettingIcon /> },
+      { to: '/notices', key: 'notices', icon: <NotificationIcon /> },
+      { to: '/tokens', key: 'tokens', icon: <KeyIcon /> },
+    ],
+  },
 ] as const;
 
 function Nav({ simulation, onGo }: { simulation: boolean; onGo?: () => void }) {
   const { t } = useTranslation();
+  const tokens = useCan('operator');
   return (
     <nav className="nav" aria-label={t('app.main')} data-testid="nav">
-      {places.map((p) => (
-        <NavLink key={p.to} to={p.to} end={'end' in p} onClick={onGo} data-testid={`nav-${p.key}`}>
-          {p.icon}
-          {t(`nav.${p.key}`)}
-        </NavLink>
+      {groups.map((g) => (
+        <section key={g.key} className="nav__group" aria-label={t(`navGroup.${g.key}`)}>
+          {g.key !== 'start' && <h2 className="nav__title">{t(`navGroup.${g.key}`)}</h2>}
+          {g.places.map(
+            (p) =>
+              (p.key !== 'tokens' || tokens) && (
+                <NavLink key={p.to} to={p.to} end={'end' in p} onClick={onGo} data-testid={`nav-${p.key}`}>
+                  {p.icon}
+                  {t(`nav.${p.key}`)}
+                </NavLink>
+              ),
+          )}
+          {g.key === 'platform' && simulation && (
+            <NavLink to="/simulator" onClick={onGo} data-testid="nav-simulator">
+              <PlayCircleIcon />
+              {t('nav.simulator')}
+            </NavLink>
+          )}
+        </section>
       ))}
-      {simulation && (
-        <NavLink to="/simulator" onClick={onGo} data-testid="nav-simulator">
-          <PlayCircleIcon />
-          {t('nav.simulator')}
-        </NavLink>
-      )}
     </nav>
   );
 }
@@ -72,13 +112,15 @@ function Brand({ name }: { name?: string }) {
 
 export function LanguageButton() {
   const { t, i18n } = useTranslation();
+  const client = useQueryClient();
+
+  async function change() {
+    await switchLanguage(i18n.language === 'en' ? 'zh-CN' : 'en');
+    await client.invalidateQueries(); // the server writes hints and errors in the reader's language
+  }
+
   return (
-    <Button
-      variant="text"
-      icon={<TranslateIcon />}
-      onClick={() => void switchLanguage(i18n.language === 'en' ? 'zh-CN' : 'en')}
-      data-testid="language"
-    >
+    <Button variant="text" icon={<TranslateIcon />} onClick={() => void change()} data-testid="language">
       {t('app.language')}
     </Button>
   );
@@ -99,7 +141,7 @@ export function SimulationBanner() {
 /** pageOf is the part of an address that names a page; what follows only opens a drawer on it. */
 function pageOf(path: string): string {
   const [, first = '', second = ''] = path.split('/');
-  return first === 'links' || first === 'messages' ? first : `${first}/${second}`;
+  return ['links', 'messages', 'deliveries'].includes(first) ? first : `${first}/${second}`;
 }
 
 /** useTop shows a page from its top; going back shows it where it was left. */

@@ -19,5 +19,21 @@ export function useFilter<K extends string>(names: readonly K[]) {
     },
     [setParams],
   );
-  return [filter, set] as const;
+  const setSome = useCallback(
+    (values: Partial<Record<K, string>>) => {
+      setParams(
+        (old) => {
+          const next = new URLSearchParams(old);
+          for (const [name, value] of Object.entries<string | undefined>(values)) {
+            if (value) next.set(name, value);
+            else next.delete(name);
+          }
+          return next;
+        },
+        { replace: true },
+      );
+    },
+    [setParams],
+  );
+  return [filter, set, setSome] as const;
 }

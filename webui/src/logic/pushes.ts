@@ -3,7 +3,7 @@ type Row = readonly [name: string, zh: string, en: string];
 // What WeChat pushes, by the InfoType or Event in the message; unknown names are shown as they are.
 // https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/authorize_event.html
 // https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/code/audit_event.html
-const events: readonly Row[] = [
+const infoTypes: readonly Row[] = [
   ['component_verify_ticket', '验证票据', 'Verify ticket'],
   ['authorized', '商户授权成功', 'Merchant authorized'],
   ['updateauthorized', '商户更新授权', 'Authorization changed'],
@@ -16,6 +16,9 @@ const events: readonly Row[] = [
   ['notify_3rd_wxa_auth', '小程序认证的进展', 'Verification progress'],
   ['notify_3rd_wxa_wxverify', '小程序认证到期提醒', 'Verification expires soon'],
   ['notify_3rd_wxa_auth_and_icp', '认证与备案的进展', 'Verification and ICP filing progress'],
+];
+
+const events: readonly Row[] = [
   ['weapp_audit_success', '代码审核通过', 'Version approved'],
   ['weapp_audit_fail', '代码审核未通过', 'Version rejected'],
   ['weapp_audit_delay', '代码审核延后', 'Review delayed'],
@@ -60,6 +63,7 @@ const events: readonly Row[] = [
   ['SCAN', '用户扫描带参数的二维码', 'QR code scanned'],
   ['LOCATION', '用户上报位置', 'Location reported'],
   ['CLICK', '用户点击菜单', 'Menu clicked'],
+  ['TEMPLATESENDJOBFINISH', '模板消息发送结果', 'Template message sent'],
   ['VIEW', '用户点击菜单链接', 'Menu link opened'],
   ['debug_demo', '推送调试', 'Push test'],
 ];
@@ -76,10 +80,16 @@ const messages: readonly Row[] = [
   ['event', '事件', 'Event'],
 ];
 
-const titles = new Map([...messages, ...events].map(([name, zh, en]) => [name, { zh, en }]));
+const titles = new Map([...messages, ...infoTypes, ...events].map(([name, zh, en]) => [name, { zh, en }]));
 
 /** pushTitle says in words what an InfoType, Event or MsgType is, or undefined for one that is not known. */
 export function pushTitle(name: string, language: string): string | undefined {
   const title = titles.get(name);
   return language.startsWith('zh') ? title?.zh : title?.en;
+}
+
+/** knownPushes are the names that a rule may look for, with what they mean. */
+export function knownPushes(kind: 'info_type' | 'msg_type' | 'event', language: string) {
+  const rows = { info_type: infoTypes, msg_type: messages, event: events }[kind];
+  return rows.map(([name, zh, en]) => ({ value: name, title: language.startsWith('zh') ? zh : en }));
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { plainLines, prettyBody, secureImage, splitList } from './text';
+import { plainLines, secureImage, splitList } from './text';
 
 describe('plainLines', () => {
   it('breaks at <br> and drops every tag', () => {
@@ -14,20 +14,6 @@ describe('splitList', () => {
   it('takes lines, commas and full-width commas, without doubles', () => {
     expect(splitList('a, b\nc，a；d  ')).toEqual(['a', 'b', 'c', 'd']);
     expect(splitList('  ')).toEqual([]);
-  });
-});
-
-describe('prettyBody', () => {
-  it('indents JSON', () => {
-    expect(prettyBody('{"a":1}')).toBe('{\n  "a": 1\n}');
-  });
-  it('indents XML and keeps texts on the line of their element', () => {
-    expect(prettyBody('<xml><A><![CDATA[x<y]]></A><B>1</B></xml>')).toBe(
-      '<xml>\n  <A><![CDATA[x<y]]></A>\n  <B>1</B>\n</xml>',
-    );
-  });
-  it('leaves broken JSON as it came', () => {
-    expect(prettyBody('{"a":')).toBe('{"a":');
   });
 });
 

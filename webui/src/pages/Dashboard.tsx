@@ -4,7 +4,15 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
 import { ChevronRightIcon } from 'tdesign-icons-react';
 import { api, call } from '../api/client';
-import { authorizerCountQuery, componentQuery, keys, overviewQuery, rolloutsQuery } from '../api/queries';
+import { allRulesQuery, failedMessagesQuery } from '../api/messages';
+import {
+  authorizerCountQuery,
+  componentQuery,
+  keys,
+  overviewQuery,
+  rolloutsQuery,
+  rulesOverviewQuery,
+} from '../api/queries';
 import type { Component, Rollout } from '../api/types';
 import { ButtonLink } from '../components/Button';
 import { itemsOf } from '../components/DataList';
@@ -12,12 +20,14 @@ import { Merchant } from '../components/Face';
 import { PageHead, Panel } from '../components/PageHead';
 import { ProblemPanel } from '../components/ProblemPanel';
 import { EmptyNote, Loading, QueryView } from '../components/QueryView';
+import { RatePanel } from '../components/RatePanel';
 import { StateBar, ToneLegend } from '../components/StateBar';
 import { RolloutTag } from '../components/StateTag';
 import { useCan } from '../components/session';
 import { Time } from '../components/Time';
 import { Trouble } from '../components/Trouble';
 import { useNow } from '../components/useNow';
+import { counted } from '../logic/rules';
 import { finishedPercent, submissionTone, type Tone } from '../logic/states';
 import { relative } from '../logic/time';
 
@@ -145,9 +155,57 @@ function usePlatformNotices(component?: Component): Notice[] {
   return notices;
 }
 
+/** countedMessages is up to where failed messages are counted here. */
+const countedMessages = 20;
+
+/** useMessageNotices tells of messages that nobody handles or takes any more, and of rules that wait for somebody. */
+function useMessageNotices() {
+  const { t, i18n } = useTranslation();
+  const failed = useQuery(failedMessagesQuery(countedMessages));
+  const rules = useQuery(allRulesQuery);
+  const overview = useQuery(rulesOverviewQuery);
+  const notices: Notice[] = [];
+  const failures = failed.data?.items?.length ?? 0;
+  if (failures > 0) {
+    const n = failed.data?.next_cursor ? `${countedMessages}+` : String(failures);
+    notices.push({
+      key: 'failed-messages',
+      title: t('dashboard.failedMessages', { n }),
+      hint: failed.data?.items?.[0]?.error || t('dashboard.failedMessagesHint'),
+      to: '/messages?state=failed',
+    });
+  }
+  for (const rule of rules.data ?? []) {
+    const name = rule.name;
+    if (rule.paused_at) {
+      notices.push({
+        key: `paused-${rule.id}`,
+        title: t('dashboard.rulePaused', { name }),
+        hint: rule.pause_reason,
+        to: `/forward-rules/${rule.id}`,
+      });
+    }
+    const dead = overview.data?.items?.find((o) => o.rule_id === rule.id)?.dead ?? 0;
+    if (dead > 0) {
+      notices.push({
+        key: `dead-${rule.id}`,
+        title: t('dashboard.deadLetters', { name, n: counted(dead, overview.data?.counted_to ?? 0, i18n.language) }),
+        hint: t('dashboard.deadLettersHint'),
+        to: `/deliveries?rule_id=${rule.id}&state=dead`,
+      });
+    }
+  }
+  return { notices, broken: [failed, rules, overview].find((q) => q.isError) };
+}
+
+const shownNotices = 6;
+
 function Attention({ component }: { component?: Component }) {
   const { t } = useTranslation();
-  const notices = usePlatformNotices(component);
+  const aboutMessages = useMessageNotices();
+  const all = [...usePlatformNotices(component), ...aboutMessages.notices];
+  const [every, setEvery] = useState(false);
+  const notices = every ? all : all.slice(0, shownNotices);
   const [unfolded, setUnfolded] = useState<readonly string[]>([]);
   const groups = useQueries({
     queries: attentionStates.map((state) => {
@@ -160,7 +218,7 @@ function Attention({ component }: { component?: Component }) {
       };
     }),
   });
-  const failed = groups.find((g) => g.isError);
+  const failed = aboutMessages.broken ?? groups.find((g) => g.isError);
   const loading = groups.some((g) => g.isPending);
   const nothing = notices.length === 0 && groups.every((g) => (g.data?.items ?? []).length === 0);
   return (
@@ -180,6 +238,11 @@ function Attention({ component }: { component?: Component }) {
           <ChevronRightIcon />
         </Link>
       ))}
+      {all.length > notices.length && (
+        <button type="button" className="disclosure" aria-expanded={false} onClick={() => setEvery(true)}>
+          {t('dashboard.attentionMore', { n: all.length })}
+        </button>
+      )}
       {attentionStates.map((state, i) => {
         const items = groups[i]?.data?.items ?? [];
         const total = groups[i]?.data?.total ?? items.length;
@@ -261,34 +324,37 @@ export default function Dashboard() {
       </QueryView>
       <div className="columns">
         <Attention component={component.data} />
-        <Panel
-          title={t('dashboard.latestRollouts')}
-          testId="latest-rollouts"
-          extra={
-            <Link className="morelink" to="/rollouts">
-              {t('common.all')}
-            </Link>
-          }
-        >
-          {rollouts.isPending && <Loading rows={4} />}
-          {rollouts.isError && <ProblemPanel error={rollouts.error} onRetry={() => void rollouts.refetch()} />}
-          {rollouts.data && latest.length === 0 && (
-            <EmptyNote
-              title={t('dashboard.noRollouts')}
-              hint={t('dashboard.noRolloutsHint')}
-              action={
-                may && (
-                  <ButtonLink to="/rollouts/new" variant="outline">
-                    {t('rollouts.create')}
-                  </ButtonLink>
-                )
-              }
-            />
-          )}
-          {latest.map((r) => (
-            <RolloutLine key={r.id} rollout={r} />
-          ))}
-        </Panel>
+        <div className="stack">
+          <RatePanel />
+          <Panel
+            title={t('dashboard.latestRollouts')}
+            testId="latest-rollouts"
+            extra={
+              <Link className="morelink" to="/rollouts">
+                {t('common.all')}
+              </Link>
+            }
+          >
+            {rollouts.isPending && <Loading rows={4} />}
+            {rollouts.isError && <ProblemPanel error={rollouts.error} onRetry={() => void rollouts.refetch()} />}
+            {rollouts.data && latest.length === 0 && (
+              <EmptyNote
+                title={t('dashboard.noRollouts')}
+                hint={t('dashboard.noRolloutsHint')}
+                action={
+                  may && (
+                    <ButtonLink to="/rollouts/new" variant="outline">
+                      {t('rollouts.create')}
+                    </ButtonLink>
+                  )
+                }
+              />
+            )}
+            {latest.map((r) => (
+              <RolloutLine key={r.id} rollout={r} />
+            ))}
+          </Panel>
+        </div>
       </div>
     </>
   );

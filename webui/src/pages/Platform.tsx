@@ -1,15 +1,15 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { CheckCircleFilledIcon, ErrorCircleFilledIcon } from 'tdesign-icons-react';
+import { CheckCircleFilledIcon, CloseCircleFilledIcon, ErrorCircleFilledIcon } from 'tdesign-icons-react';
 import { Input } from 'tdesign-react';
 import { api, call } from '../api/client';
 import { asProblem, fieldErrors, type Problem } from '../api/problem';
-import { componentQuery, domainsQuery, keys } from '../api/queries';
+import { componentQuery, domainsQuery, keys, whitelistQuery } from '../api/queries';
 import type { CheckResult, Component, ComponentUpdate, PlatformDomains } from '../api/types';
 import { Button } from '../components/Button';
 import { useConfirm } from '../components/Confirm';
-import { CopyLine } from '../components/Copy';
+import { CopyLine, useCopy } from '../components/Copy';
 import { Field } from '../components/Field';
 import { PageHead, Pairs, Panel } from '../components/PageHead';
 import { ProblemPanel } from '../components/ProblemPanel';
@@ -19,7 +19,9 @@ import { useCan } from '../components/session';
 import { TextArea } from '../components/TextArea';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
+import { oneOf } from '../logic/oneof';
 import { splitList } from '../logic/text';
+import { duration } from '../logic/time';
 
 const secrets = ['app_secret', 'message_token', 'encoding_aes_key'] as const;
 
@@ -165,14 +167,20 @@ function CredentialsPanel({ component }: { component: Component }) {
   );
 }
 
+const healthTones = { ok: 'good', warn: 'action', stale: 'bad', alarm: 'bad' } as const;
+
 function TicketPanel({ component }: { component: Component }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const may = useCan('operator');
   const confirm = useConfirm();
   const client = useQueryClient();
+  const { ticket, cloud_token: cloudToken } = component;
+  const long = (seconds: number) => duration(seconds * 1000, i18n.language);
+  const text = ticket.present ? ticket.health : 'none';
   return (
     <Panel
       title={t('platform.ticket')}
+      testId="platform-ticket"
       extra={
         may && (
           <Button
@@ -198,15 +206,25 @@ function TicketPanel({ component }: { component: Component }) {
         )
       }
     >
+      <p className="tickethealth">
+        <ToneTag
+          tone={healthTones[ticket.health]}
+          text={t(`platform.health.${ticket.health}`)}
+          testId={`ticket-health-${ticket.health}`}
+        />
+        <span className="muted">
+          {t(`platform.healthText.${text}`, {
+            warn: long(ticket.warn_after_seconds),
+            stale: long(ticket.stale_after_seconds),
+            alarm: long(ticket.alarm_after_seconds),
+          })}
+        </span>
+      </p>
       <Pairs
         items={[
           [
             t('platform.ticketReceived'),
-            component.ticket.present ? (
-              <Time value={component.ticket.received_at} exact="both" />
-            ) : (
-              t('dashboard.ticketNone')
-            ),
+            ticket.present ? <Time value={ticket.received_at} exact="both" /> : t('dashboard.ticketNone'),
           ],
           [
             t('platform.tokenExpires'),
@@ -216,9 +234,84 @@ function TicketPanel({ component }: { component: Component }) {
               t('dashboard.tokenMissing')
             ),
           ],
+          ...(ticket.alarm_since
+            ? [
+                [t('platform.alarmSince'), <Time key="a" value={ticket.alarm_since} exact="both" />] as [
+                  string,
+                  ReactNode,
+                ],
+              ]
+            : []),
         ]}
       />
+      {cloudToken && (
+        <p className="tickethealth" data-testid="cloud-token">
+          <ToneTag
+            tone={cloudToken.ready ? 'good' : 'bad'}
+            text={`${t('platform.cloudToken')}: ${
+              cloudToken.ready ? t('platform.cloudTokenReady') : t('platform.cloudTokenBroken')
+            }`}
+          />
+          <code className="faint">{cloudToken.file}</code>
+          {cloudToken.problem && <span className="note--bad">{cloudToken.problem}</span>}
+        </p>
+      )}
     </Panel>
+  );
+}
+
+/** RefusedPanel shows what is to be entered in the console where WeChat does not take calls from our address. */
+function RefusedPanel({ component }: { component: Component }) {
+  const { t } = useTranslation();
+  const refused = component.refused_addresses ?? [];
+  if (refused.length === 0) return null;
+  return (
+    <section className="problem refused" role="alert" data-testid="refused-addresses">
+      <div className="problem__text">
+        <strong>{t('platform.refused')}</strong>
+        <p>{t('platform.refusedHint')}</p>
+        {refused.map((r) => (
+          <div key={r.address} className="refused__one">
+            <CopyLine text={r.address} testId="refused-address" />
+            <small className="faint">
+              {t('platform.refusedAt', { path: r.path, errcode: r.errcode })} · <Time value={r.at} />
+            </small>
+          </div>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+const checkNames = [
+  'database',
+  'credentials',
+  'ticket',
+  'access_token',
+  'ip_whitelist',
+  'domains',
+  'callback_url',
+  'open_api',
+  'cloud_token',
+  'permission_sets',
+] as const;
+
+type Check = NonNullable<CheckResult['checks']>[number];
+
+function CheckLine({ check }: { check: Check }) {
+  const { t } = useTranslation();
+  const known = oneOf(check.name, checkNames);
+  const state = check.ok ? (check.hint ? 'warn' : 'ok') : 'bad';
+  return (
+    <li className={`check check--${state}`} data-testid={`check-${check.name}`} data-state={state}>
+      {state === 'ok' && <CheckCircleFilledIcon aria-label={t('platform.checkOk')} />}
+      {state === 'warn' && <ErrorCircleFilledIcon aria-label={t('platform.checkWarn')} />}
+      {state === 'bad' && <CloseCircleFilledIcon aria-label={t('platform.checkFailed')} />}
+      <span>
+        <b>{known ? t(`platform.checkNames.${known}`) : check.name}</b> <span className="muted">{check.detail}</span>
+        {check.hint && <small>{check.hint}</small>}
+      </span>
+    </li>
   );
 }
 
@@ -226,19 +319,22 @@ function CheckPanel() {
   const { t } = useTranslation();
   const may = useCan('operator');
   const [busy, setBusy] = useState(false);
-  const [result, setResult] = useState<CheckResult | null>(null);
+  const [result, setResult] = useState<{ checks: Check[]; at: string } | null>(null);
   const [error, setError] = useState<unknown>(null);
   async function run() {
     setBusy(true);
     setError(null);
     try {
-      setResult(await call(api.POST('/component/check')));
+      const answer = await call(api.POST('/component/check'));
+      setResult({ checks: answer.checks ?? [], at: new Date().toISOString() });
     } catch (thrown) {
       setError(thrown);
     } finally {
       setBusy(false);
     }
   }
+  const bad = result?.checks.filter((c) => !c.ok).length ?? 0;
+  const warn = result?.checks.filter((c) => c.ok && c.hint).length ?? 0;
   return (
     <Panel
       title={t('platform.check')}
@@ -254,22 +350,82 @@ function CheckPanel() {
     >
       {error !== null && <ProblemPanel error={error} />}
       {result && (
-        <ul className="checks">
-          {(result.checks ?? []).map((c) => (
-            <li key={c.name} className={c.ok ? 'check check--ok' : 'check check--bad'} data-testid={`check-${c.name}`}>
-              {c.ok ? (
-                <CheckCircleFilledIcon aria-label={t('platform.checkOk')} />
-              ) : (
-                <ErrorCircleFilledIcon aria-label={t('platform.checkFailed')} />
-              )}
-              <span>
-                <b>{c.name}</b> <span className="muted">{c.detail}</span>
-                {!c.ok && c.hint && <small>{c.hint}</small>}
-              </span>
-            </li>
-          ))}
-        </ul>
+        <>
+          <p className="tickethealth" role="status" data-testid="check-summary">
+            <ToneTag
+              tone={bad > 0 ? 'bad' : warn > 0 ? 'action' : 'good'}
+              text={
+                bad > 0
+                  ? t('platform.checkSome', { bad, n: result.checks.length })
+                  : warn > 0
+                    ? t('platform.checkWarned', { warn })
+                    : t('platform.checkAllGood', { n: result.checks.length })
+              }
+            />
+            <span className="faint">
+              <Time value={result.at} />
+            </span>
+          </p>
+          <ul className="checks">
+            {result.checks.map((c) => (
+              <CheckLine key={c.name} check={c} />
+            ))}
+          </ul>
+        </>
       )}
+    </Panel>
+  );
+}
+
+/** WhitelistPanel lists the paths to enter in the Cloud Run console; on other servers there is nothing to enter. */
+function WhitelistPanel() {
+  const { t } = useTranslation();
+  const copy = useCopy();
+  const query = useQuery(whitelistQuery);
+  const [open, setOpen] = useState(false);
+  const paths = query.data?.paths ?? [];
+  const merchant = query.data?.merchant_paths ?? [];
+  return (
+    <Panel
+      title={t('platform.whitelist')}
+      hint={t('platform.whitelistHint')}
+      testId="platform-whitelist"
+      extra={
+        paths.length > 0 && (
+          <Button
+            size="small"
+            variant="outline"
+            onClick={() => void copy(paths.join('\n'))}
+            data-testid="copy-whitelist"
+          >
+            {t('platform.whitelistCopy', { n: paths.length })}
+          </Button>
+        )
+      }
+    >
+      <QueryView query={query} rows={4}>
+        {() => (
+          <>
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must get there. */}
+            <pre className="code code--list" tabIndex={0} data-testid="whitelist-paths">
+              {paths.join('\n')}
+            </pre>
+            {merchant.length > 0 && (
+              <>
+                <button type="button" className="disclosure" aria-expanded={open} onClick={() => setOpen(!open)}>
+                  {t('platform.whitelistMerchant', { n: merchant.length })}
+                </button>
+                {open && (
+                  // biome-ignore lint/a11y/noNoninteractiveTabindex: as above.
+                  <pre className="code code--list" tabIndex={0}>
+                    {merchant.join('\n')}
+                  </pre>
+                )}
+              </>
+            )}
+          </>
+        )}
+      </QueryView>
     </Panel>
   );
 }
@@ -409,27 +565,31 @@ export default function Platform() {
       <PageHead title={t('platform.title')} />
       <QueryView query={query} rows={10}>
         {(component) => (
-          <div className="columns">
-            <div className="stack">
-              <AccountPanel key={component.appid} component={component} />
-              <Panel title={t('platform.callbacks')} hint={t('platform.callbacksHint')}>
-                <div className="form">
-                  <Field name="component-url" group label={t('platform.componentUrl')}>
-                    <CopyLine text={component.callback.component_url} testId="component-url" />
-                  </Field>
-                  <Field name="biz-url" group label={t('platform.bizUrl')}>
-                    <CopyLine text={component.callback.biz_url} testId="biz-url" />
-                  </Field>
-                </div>
-              </Panel>
-              <CredentialsPanel component={component} />
+          <>
+            <RefusedPanel component={component} />
+            <div className="columns">
+              <div className="stack">
+                <AccountPanel key={component.appid} component={component} />
+                <Panel title={t('platform.callbacks')} hint={t('platform.callbacksHint')}>
+                  <div className="form">
+                    <Field name="component-url" group label={t('platform.componentUrl')}>
+                      <CopyLine text={component.callback.component_url} testId="component-url" />
+                    </Field>
+                    <Field name="biz-url" group label={t('platform.bizUrl')}>
+                      <CopyLine text={component.callback.biz_url} testId="biz-url" />
+                    </Field>
+                  </div>
+                </Panel>
+                <CredentialsPanel component={component} />
+              </div>
+              <div className="stack">
+                <TicketPanel component={component} />
+                <CheckPanel />
+                {component.transport !== 'token' && <WhitelistPanel />}
+                <DomainsPanel />
+              </div>
             </div>
-            <div className="stack">
-              <TicketPanel component={component} />
-              <CheckPanel />
-              <DomainsPanel />
-            </div>
-          </div>
+          </>
         )}
       </QueryView>
     </>
