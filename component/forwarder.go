@@ -10,6 +10,9 @@ import (
 // Forwarder hears of new messages in the transaction that stores them, and may answer a 消息与事件 push. Its methods are
 // called from many goroutines at once.
 type Forwarder interface {
+	// Forwards reports whether Stored has anything to do for one of messages, which have no ID yet; where it has not, they
+	// are stored by one statement and Stored is not called. It must be quick and call nobody; when in doubt it says yes.
+	Forwards(messages []Message) bool
 	// Stored is called in the storing transaction with the messages that are new in it; a group commit may have many. It
 	// enqueues deliveries for the rules that match. It must be quick: no call outside the database. When it fails nothing is
 	// stored, and WeChat pushes again.

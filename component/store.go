@@ -281,13 +281,6 @@ func (s *Service) tryCommit(ctx context.Context, messages []*waiting) (outcomes 
 	return outcomes, nil
 }
 
-// Selective is a Forwarder that can tell beforehand that it has nothing to do.
-type Selective interface {
-	// Forwards reports whether Stored has anything to do for one of messages, which have no ID yet. It must be quick and call
-	// nobody; when in doubt it says yes.
-	Forwards(messages []Message) bool
-}
-
 // nothingFollows reports that messages need no job and no delivery.
 func (s *Service) nothingFollows(messages []*waiting) bool {
 	if slices.ContainsFunc(messages, func(w *waiting) bool { return w.State == StatePending }) {
@@ -296,15 +289,11 @@ func (s *Service) nothingFollows(messages []*waiting) bool {
 	if s.forward == nil {
 		return true
 	}
-	selective, ok := s.forward.(Selective)
-	if !ok {
-		return false
-	}
 	list := make([]Message, len(messages))
 	for i, w := range messages {
 		list[i] = w.Message
 	}
-	return !selective.Forwards(list)
+	return !s.forward.Forwards(list)
 }
 
 // outcomes says of each message whether it is new, and gives those that are.

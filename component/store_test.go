@@ -64,6 +64,8 @@ func (f *forwarder) Relay(ctx context.Context, m Message) ([]byte, bool) {
 	return f.relay(ctx, m)
 }
 
+func (f *forwarder) Forwards([]Message) bool { return true }
+
 func (f *forwarder) DeliveriesOf(context.Context, []int64) (map[int64][]DeliverySummary, error) {
 	return f.deliveries, nil
 }

@@ -109,17 +109,16 @@ const rulesMaxAge = 2 * time.Second
 func (s *Service) currentRules(ctx context.Context, db postgres.DB) ([]*armed, error) {
 	c := &s.rules
 	c.mu.Lock()
-	rules, age, generation := c.rules, time.Since(c.loadedAt), c.generation
-	known := !c.loadedAt.IsZero()
+	generation := c.generation
 	c.mu.Unlock()
-	if known && age < rulesMaxAge {
+	if rules, known := c.lately(); known {
 		return rules, nil
 	}
 	stored, err := loadRules(ctx, db)
 	if err != nil {
 		return nil, fmt.Errorf("load forward rules: %w", err)
 	}
-	rules = make([]*armed, 0, len(stored))
+	rules := make([]*armed, 0, len(stored))
 	for _, r := range stored {
 		keys, err := s.openSigner(r)
 		if err != nil {
@@ -134,6 +133,13 @@ func (s *Service) currentRules(ctx context.Context, db postgres.DB) ([]*armed, e
 		c.rules, c.loadedAt = rules, time.Now()
 	}
 	return rules, nil
+}
+
+// lately gives the rules if they were read within rulesMaxAge.
+func (c *ruleCache) lately() (rules []*armed, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rules, !c.loadedAt.IsZero() && time.Since(c.loadedAt) < rulesMaxAge
 }
 
 // forgetRules makes the next who asks load them again.

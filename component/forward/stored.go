@@ -44,6 +44,23 @@ func (s *Service) Stored(ctx context.Context, tx pgx.Tx, messages []component.Me
 	return nil
 }
 
+// Forwards reports whether a rule delivers one of the messages, or is not known lately enough to say. It implements
+// component.Forwarder.
+func (s *Service) Forwards(messages []component.Message) bool {
+	rules, known := s.rules.lately()
+	if !known {
+		return true
+	}
+	for _, r := range rules {
+		for _, m := range messages {
+			if wants(r, ModeDeliver, m) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // wants reports whether an enabled rule is for this message. WeChat's own test accounts are nobody's business.
 func wants(r *armed, mode string, m component.Message) bool {
 	return r.Enabled && r.Mode == mode && r.matches(m) && !component.IsTestAccount(m.AppID)

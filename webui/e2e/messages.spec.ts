@@ -12,10 +12,10 @@ const broken = `<!doctype html>
 `;
 
 async function anyMerchant(page: Page): Promise<string> {
-  const list = (await send(page, 'GET', '/api/v1/authorizers?status=authorized&limit=1')) as {
+  const list = (await send(page, 'GET', '/api/v1/authorizers?status=authorized&limit=5')) as {
     items: { appid: string }[];
   };
-  return list.items[0]?.appid ?? '';
+  return list.items.at(-1)?.appid ?? ''; // other specs write to the first ones
 }
 
 test('messages appear by themselves, are found again, fail to be delivered and are sent once more', async ({
@@ -38,7 +38,8 @@ test('messages appear by themselves, are found again, fail to be delivered and a
 
     await admin.open('messages');
     await expect(page.getByTestId('message')).toBeVisible();
-    const row = (text: string) => page.getByTestId('message').locator('tbody tr').filter({ hasText: text });
+    const rows = page.getByTestId('message').locator('tbody tr');
+    const row = (text: string) => rows.filter({ hasText: appid }).filter({ hasText: text });
     const first = page.getByTestId('message').locator('tbody tr').first();
     await wechat.message(appid, '今天营业吗？');
     await expect(first).toContainText('文本消息');
@@ -74,14 +75,14 @@ test('messages appear by themselves, are found again, fail to be delivered and a
     await page.getByTestId('combo-kind').locator('input').fill('验证票据');
     await page.keyboard.press('Enter');
     await expect(page).toHaveURL(/info_type=component_verify_ticket/);
-    await expect(row('验证票据').first()).toBeVisible();
-    await expect(row('文本消息')).toHaveCount(0);
+    await expect(rows.filter({ hasText: '验证票据' }).first()).toBeVisible();
+    await expect(rows.filter({ hasText: '文本消息' })).toHaveCount(0);
     await page.getByTestId('combo-kind-clear').click();
     await page.getByTestId('combo-merchant').locator('input').fill(appid);
     await page.getByTestId(`option-${appid}`).click();
     await expect(page).toHaveURL(new RegExp(`appid=${appid}`));
     await expect(row('文本消息').first()).toBeVisible();
-    await expect(row('验证票据')).toHaveCount(0);
+    await expect(rows.filter({ hasText: '验证票据' })).toHaveCount(0);
 
     // The business system breaks: the delivery is given up, seen, and sent again by hand.
     shop.answer(500, broken);
