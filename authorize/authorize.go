@@ -99,6 +99,7 @@ type Service struct {
 
 	withdrawn  []func(ctx context.Context, tx pgx.Tx, appid string) error
 	authorized []func(ctx context.Context, tx pgx.Tx, appid string) error
+	histories  []History
 
 	visits    *limiter // of any public page, by address
 	opens     *limiter // of launch pages, by address

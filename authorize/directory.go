@@ -161,6 +161,7 @@ func (s *Service) page(ctx context.Context, f Filter) ([]Authorizer, int64, erro
 type Change struct {
 	BizIDs, Labels *[]string
 	Ext            json.RawMessage // an object
+	By             string          // who does it
 }
 
 // Change replaces what c holds. It fails with fault.NotFound and fault.Validation.
@@ -177,6 +178,10 @@ func (s *Service) Change(ctx context.Context, appid string, c Change) (Authorize
 			return err
 		}
 		now := s.Now()
+		before, err := lockMerchantData(ctx, tx, []string{appid}, false)
+		if err != nil {
+			return err
+		}
 		if c.BizIDs != nil {
 			if err := replaceBizIDs(ctx, tx, appid, *c.BizIDs, now); err != nil {
 				return err
@@ -191,6 +196,13 @@ func (s *Service) Change(ctx context.Context, appid string, c Change) (Authorize
 			if err := replaceExt(ctx, tx, appid, c.Ext); err != nil {
 				return err
 			}
+		}
+		after, err := lockMerchantData(ctx, tx, []string{appid}, false)
+		if err != nil {
+			return err
+		}
+		if err := insertPast(ctx, tx, dataChanges(appid, before[appid], after[appid]), c.By, now); err != nil {
+			return err
 		}
 		if err := touchAuthorizer(ctx, tx, appid, now); err != nil {
 			return err

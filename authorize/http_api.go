@@ -231,6 +231,7 @@ func (s *Service) RegisterAPI(api huma.API) {
 	s.registerDirectory(api)
 	s.registerSync(api)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/{appid}", "get-authorizer", "One merchant", adminauth.Viewer, merchants), s.getAuthorizer)
+	s.registerTimeline(api)
 	huma.Register(api, adminauth.Op(http.MethodPatch, "/authorizers/{appid}", "change-authorizer", "Set biz ids, labels and ext", adminauth.Operator, merchants), s.patchAuthorizer)
 	huma.Register(api, adminauth.Op(http.MethodPost, "/authorizers/{appid}/refresh", "refresh-authorizer", "Read a merchant's details from WeChat", adminauth.Operator, merchants), s.postRefresh)
 	huma.Register(api, adminauth.Audited(adminauth.Op(http.MethodGet, "/authorizers/{appid}/access-token", "get-authorizer-access-token",
@@ -333,7 +334,7 @@ func (s *Service) patchAuthorizer(ctx context.Context, in *changeInput) (*body[a
 	if !storable(in.AppID) {
 		return nil, noSuchAuthorizer()
 	}
-	a, err := s.Change(ctx, in.AppID, Change{BizIDs: in.Body.BizIDs, Labels: in.Body.Labels, Ext: json.RawMessage(in.Body.Ext)})
+	a, err := s.Change(ctx, in.AppID, Change{BizIDs: in.Body.BizIDs, Labels: in.Body.Labels, Ext: json.RawMessage(in.Body.Ext), By: adminauth.UserFrom(ctx).Username})
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,7 @@ type labelResultBody struct {
 }
 
 func (s *Service) postLabels(ctx context.Context, in *labelChangeInput) (*body[labelResultBody], error) {
-	c := LabelChange{AppIDs: in.Body.AppIDs, Add: in.Body.Add, Remove: in.Body.Remove}
+	c := LabelChange{AppIDs: in.Body.AppIDs, Add: in.Body.Add, Remove: in.Body.Remove, By: adminauth.UserFrom(ctx).Username}
 	if f := in.Body.Filter; f != nil {
 		if len(c.AppIDs) > 0 {
 			return nil, fault.Invalid("body.filter", "Name merchants by appids or by a filter, not by both.", nil)

@@ -288,7 +288,7 @@ func (s *Service) importChunk(ctx context.Context, i *Import, rows []csvRow, qui
 			rows[n].apply(i.Replaces, before, after, &next)
 		}
 		if !i.DryRun {
-			if err := s.writeMerchantData(ctx, tx, before, after); err != nil {
+			if err := s.writeMerchantData(ctx, tx, before, after, i.CreatedBy); err != nil {
 				return err
 			}
 		}
@@ -367,16 +367,21 @@ func sameJSON(a, b json.RawMessage) bool {
 	return bytes.Equal(normal(a), normal(b))
 }
 
-func (s *Service) writeMerchantData(ctx context.Context, tx pgx.Tx, before, after map[string]merchantData) error {
+func (s *Service) writeMerchantData(ctx context.Context, tx pgx.Tx, before, after map[string]merchantData, by string) error {
 	if len(after) == 0 {
 		return nil
 	}
 	var w merchantWrites
+	var told []past
 	for appid, now := range after {
 		w.add(appid, before[appid], now)
+		told = append(told, dataChanges(appid, before[appid], now)...)
 	}
 	slices.Sort(w.appids)
 	now := s.Now()
+	if err := insertPast(ctx, tx, told, by, now); err != nil {
+		return err
+	}
 	if err := w.write(ctx, tx, now); err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ type LabelChange struct {
 	AppIDs      []string
 	Filter      *Filter // if not nil, AppIDs is empty
 	Add, Remove []string
+	By          string // who does it
 }
 
 // LabelFailure is a merchant whose labels stay as they are, and why.
@@ -129,10 +130,11 @@ func (c LabelChange) apply(has []string) []string {
 // changeLabels changes one chunk, all of it or nothing.
 func (s *Service) changeLabels(ctx context.Context, c LabelChange, appids []string, r *LabelResult) {
 	var changed []string
+	var told []past
 	var unchanged int
 	var failed []LabelFailure
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		changed, unchanged, failed = nil, 0, nil
+		changed, told, unchanged, failed = nil, nil, 0, nil
 		plausible := slices.DeleteFunc(slices.Clone(appids), func(id string) bool { return !plausibleAppID(id) })
 		has, err := lockAuthorizers(ctx, tx, plausible)
 		if err != nil {
@@ -150,7 +152,11 @@ func (s *Service) changeLabels(ctx context.Context, c LabelChange, appids []stri
 				unchanged++
 			default:
 				changed = append(changed, appid)
+				told = append(told, changeOf(appid, pastLabels, labels, wanted)...)
 			}
+		}
+		if err := insertPast(ctx, tx, told, c.By, s.Now()); err != nil {
+			return err
 		}
 		return s.writeLabels(ctx, tx, changed, c)
 	})

@@ -63,7 +63,13 @@ func (s *Service) Notes(ctx context.Context, appid string, before int64, limit i
 
 // DeleteNote removes a note; fault.NotFound if the merchant has none of this id.
 func (s *Service) DeleteNote(ctx context.Context, appid string, id int64) error {
-	found, err := deleteNote(ctx, s.db, appid, id)
+	var found bool
+	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
+		if found, err = deleteNote(ctx, tx, appid, id); err != nil || !found {
+			return err
+		}
+		return live.Publish(ctx, tx, live.Event{Kind: "authorizer", ID: appid, AppID: appid})
+	})
 	if err != nil {
 		return fmt.Errorf("delete a note about %s: %w", appid, err)
 	}

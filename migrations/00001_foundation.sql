@@ -61,6 +61,8 @@ CREATE TABLE audit_log (
     outcome  text        NOT NULL,
     ip       text        NOT NULL DEFAULT ''
 );
+-- What was done to one thing; a target may have parts, as in appid/category.
+CREATE INDEX audit_log_target ON audit_log (split_part(target, '/', 1), at DESC, id DESC) WHERE outcome = 'ok' AND method <> 'GET';
 
 -- response is sealed: it may show a fresh key. username is the user's id, or key: and the API key's.
 CREATE TABLE idempotency_key (

@@ -89,6 +89,56 @@ CREATE TABLE authorizer_note (
 );
 CREATE INDEX authorizer_note_list ON authorizer_note (appid, id DESC);
 
+-- What happened to a merchant and no other table keeps. That WeChat's side of it changed is noted by the table authorizer itself,
+-- whoever writes there; what operators changed is noted with who it was.
+CREATE TABLE authorizer_history (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    appid      text        NOT NULL,
+    at         timestamptz NOT NULL,
+    kind       text        NOT NULL CHECK (kind IN ('authorized', 'withdrawn', 'stale', 'renamed', 'scopes', 'labels', 'biz_ids', 'ext')),
+    created_by text        NOT NULL DEFAULT '',
+    added      text[]      NOT NULL DEFAULT '{}',
+    removed    text[]      NOT NULL DEFAULT '{}'
+);
+CREATE INDEX authorizer_history_list ON authorizer_history (appid, at DESC, id DESC);
+
+-- +goose StatementBegin
+CREATE FUNCTION authorizer_begun() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO authorizer_history (appid, at, kind)
+        SELECT appid, coalesce(authorized_at, created_at), 'authorized' FROM new_rows WHERE status = 'authorized';
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION authorizer_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.status = 'unauthorized' AND OLD.status <> NEW.status THEN
+        INSERT INTO authorizer_history (appid, at, kind) VALUES (NEW.appid, coalesce(NEW.unauthorized_at, NEW.updated_at), 'withdrawn');
+    -- A time that is only corrected comes without another updated_at.
+    ELSIF NEW.status = 'authorized' AND (OLD.status <> NEW.status OR NEW.authorized_at > OLD.authorized_at AND NEW.updated_at <> OLD.updated_at) THEN
+        INSERT INTO authorizer_history (appid, at, kind) VALUES (NEW.appid, coalesce(NEW.authorized_at, NEW.updated_at), 'authorized');
+    ELSIF NEW.reauth_at IS NOT NULL AND OLD.reauth_at IS NULL THEN
+        INSERT INTO authorizer_history (appid, at, kind) VALUES (NEW.appid, NEW.reauth_at, 'stale');
+    END IF;
+    IF NEW.nick_name <> OLD.nick_name AND OLD.nick_name <> '' THEN
+        INSERT INTO authorizer_history (appid, at, kind, added, removed) VALUES (NEW.appid, NEW.updated_at, 'renamed', ARRAY[NEW.nick_name], ARRAY[OLD.nick_name]);
+    END IF;
+    IF OLD.func_scopes <> '{}' AND NOT (NEW.func_scopes @> OLD.func_scopes AND NEW.func_scopes <@ OLD.func_scopes) THEN
+        INSERT INTO authorizer_history (appid, at, kind, added, removed) VALUES (NEW.appid, NEW.updated_at, 'scopes',
+            ARRAY(SELECT unnest(NEW.func_scopes) EXCEPT SELECT unnest(OLD.func_scopes) ORDER BY 1)::text[],
+            ARRAY(SELECT unnest(OLD.func_scopes) EXCEPT SELECT unnest(NEW.func_scopes) ORDER BY 1)::text[]);
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER authorizer_begun AFTER INSERT ON authorizer REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION authorizer_begun();
+CREATE TRIGGER authorizer_changed AFTER UPDATE OF status, authorized_at, reauth_at, nick_name, func_scopes ON authorizer
+    FOR EACH ROW WHEN ((OLD.status, OLD.authorized_at, OLD.reauth_at, OLD.nick_name, OLD.func_scopes)
+        IS DISTINCT FROM (NEW.status, NEW.authorized_at, NEW.reauth_at, NEW.nick_name, NEW.func_scopes))
+    EXECUTE FUNCTION authorizer_changed();
+
 -- How many merchants there are, as differences that add up, so that writers never wait for each other and readers count
 -- nothing. dimension is 'all', 'scope' or 'label'; 'change' counts the changes of anything the directory filters by.
 CREATE TABLE authorizer_tally (
@@ -191,6 +241,8 @@ CREATE TABLE authorization_link (
 );
 CREATE INDEX authorization_link_biz_id ON authorization_link (biz_id, seq DESC);
 CREATE INDEX authorization_link_status ON authorization_link (status, seq DESC);
+CREATE INDEX authorization_link_merchant ON authorization_link (authorizer_appid, seq DESC) WHERE authorizer_appid <> '';
+CREATE INDEX authorization_link_appid ON authorization_link (appid, seq DESC) WHERE appid <> '';
 
 -- Which link a pre-auth code was made for; the event carries only the code. Kept a day past its expiry.
 CREATE TABLE pre_auth_code (
@@ -352,9 +404,10 @@ CREATE UNIQUE INDEX registration_born ON registration (appid) WHERE appid <> '' 
 CREATE INDEX registration_due ON registration (next_at) WHERE state IN ('pending', 'sent', 'waiting', 'created');
 CREATE INDEX registration_subject ON registration (subject, seq DESC);
 CREATE INDEX registration_task ON registration (task) WHERE task <> '';
+CREATE INDEX registration_appid ON registration (appid) WHERE appid <> '';
 
 -- +goose Down
 DROP TABLE registration, profile_change, authorizer_tester;
 DROP TABLE authorizer_import_error, authorizer_import_part, authorizer_import, authorizer_sync_item, authorizer_sync, authorization_exchange, pre_auth_code,
-    authorization_link, authorizer_tally, authorizer_note, authorizer_label, authorizer_biz_id, authorizer;
-DROP FUNCTION authorizer_counted, authorizer_label_of, authorizer_label_counted, authorizer_grams, authorizer_pairs;
+    authorization_link, authorizer_tally, authorizer_history, authorizer_note, authorizer_label, authorizer_biz_id, authorizer;
+DROP FUNCTION authorizer_begun, authorizer_changed, authorizer_counted, authorizer_label_of, authorizer_label_counted, authorizer_grams, authorizer_pairs;

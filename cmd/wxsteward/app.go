@@ -251,6 +251,9 @@ func (a *app) build() error {
 	platform.Handle(profiles)
 	platform.Handle(registrations)
 	merchants.OnWithdrawn(releases.AuthorizerWithdrawn)
+	for _, history := range []authorize.History{releases.History, profiles.History, registrations.History, a.deeds} {
+		merchants.AddHistory(history)
+	}
 	merchants.OnAuthorized(registrations.OnAuthorized)
 	platform.AddCheck(merchants.CheckScopes)
 	for _, register := range []func(*jobs.Runner) error{
@@ -300,6 +303,23 @@ func (a *app) build() error {
 	return nil
 }
 
+// deeds is what operators did to a merchant, without what its timeline tells by itself.
+func (a *app) deeds(ctx context.Context, appid string, before authorize.Moment, limit int) ([]authorize.Happening, error) {
+	const prefix = "deed:"
+	list, err := a.auth.Deeds(ctx, adminauth.DeedQuery{
+		Target: appid, Before: before.At, BeforeKey: before.Key, KeyPrefix: prefix, Limit: limit,
+		Except: []string{
+			"change-authorizer", "refresh-authorizer", "add-authorizer-note", "check-nickname", "set-nickname", "set-signature", "set-avatar", "upload-media",
+			"add-category", "modify-category", "apply-privacy-interface", "check-change",
+		},
+	})
+	happenings := make([]authorize.Happening, len(list))
+	for i, d := range list {
+		happenings[i] = authorize.Happening{At: d.At, Key: d.Key, Kind: "deed", By: d.User, Subject: d.Action}
+	}
+	return happenings, err
+}
+
 // describe registers the admin API; it needs no database, so that the API's description can be printed anywhere.
 func (a *app) describe(platform *component.Service, merchants *authorize.Service, releases *codesubmit.Service) {
 	a.auth.Install(a.server)
@@ -311,7 +331,7 @@ func (a *app) describe(platform *component.Service, merchants *authorize.Service
 	a.notices.RegisterAPI(api)
 	a.proxy.RegisterAPI(api)
 	a.server.Events(adminauth.Op(http.MethodGet, "/events", "live-updates", "Live updates", adminauth.Viewer, "events"), a.hub, a.auth.StillSignedIn)
-	registerMeta(api, a.sim != nil, a.cfg.appid)
+	registerMeta(api, a.sim != nil, a.cfg.appid, a.cfg.location)
 }
 
 // start begins to serve and prepares the database beside it: until that is done, /readyz is 503.
@@ -490,16 +510,18 @@ type metaOutput struct {
 		Version    string `json:"version"`
 		Simulation bool   `json:"simulation" doc:"WeChat is simulated."`
 		AppID      string `json:"appid"`
+		Timezone   string `json:"timezone" doc:"Of schedules, as in Asia/Shanghai."`
 	}
 }
 
-func registerMeta(api huma.API, simulation bool, appid string) {
+func registerMeta(api huma.API, simulation bool, appid string, location *time.Location) {
 	op := adminauth.Op(http.MethodGet, "/meta", "get-meta", "Version and mode of this program", adminauth.Anyone, "meta")
 	huma.Register(api, op, func(context.Context, *struct{}) (*metaOutput, error) {
 		out := &metaOutput{}
 		out.Body.Version, _ = buildVersion()
 		out.Body.Simulation = simulation
 		out.Body.AppID = appid
+		out.Body.Timezone = location.String()
 		return out, nil
 	})
 }

@@ -364,6 +364,40 @@ func (s *Service) listAudit(ctx context.Context, f auditFilter, after int64, lim
 	return entries, nil
 }
 
+// DeedQuery asks what was done to one thing.
+type DeedQuery struct {
+	Target string   // the first part of a target
+	Except []string // actions left out
+	// Deeds before a moment are wanted; of those at that moment the ones whose key comes before BeforeKey, byte by byte.
+	Before               time.Time
+	BeforeKey, KeyPrefix string
+	Limit                int
+}
+
+// Deed is a call that changed something, without where it came from.
+type Deed struct {
+	At           time.Time
+	Key          string // KeyPrefix and the id of the audit entry
+	User, Action string
+}
+
+// Deeds lists what was done to one thing, as the audit log has it: newest first, only what succeeded and was no reading.
+func (s *Service) Deeds(ctx context.Context, q DeedQuery) ([]Deed, error) {
+	const query = `SELECT at, key, username, action FROM (
+			SELECT at, $4 || lpad(id::text, 19, '0') AS key, username, action FROM audit_log
+			WHERE split_part(target, '/', 1) = $1 AND outcome = 'ok' AND method <> 'GET' AND action <> ALL($6::text[])
+		) d WHERE at <= $2 AND (at, key COLLATE "C") < ($2, $3 COLLATE "C") ORDER BY at DESC, key COLLATE "C" DESC LIMIT $5`
+	rows, err := s.db.Query(ctx, query, q.Target, q.Before, q.BeforeKey, q.KeyPrefix, q.Limit, append([]string{}, q.Except...))
+	if err != nil {
+		return nil, fmt.Errorf("read audit log: %w", err)
+	}
+	deeds, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Deed])
+	if err != nil {
+		return nil, fmt.Errorf("read audit log: %w", err)
+	}
+	return deeds, nil
+}
+
 // storedCall is a row of idempotency_key; username holds the user's id.
 type storedCall struct {
 	bodyHash    []byte

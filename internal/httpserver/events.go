@@ -88,7 +88,7 @@ func sendEvent(send func(format string, args ...any) bool, e live.Event) bool {
 
 func public(kind string) bool {
 	switch kind {
-	case "ticket", "authorizer", "link", "rollout", "submission", "message", "sync", "import", "forward_rule", "proxy", "notice", live.Resync:
+	case "ticket", "authorizer", "link", "registration", "rollout", "submission", "message", "sync", "import", "forward_rule", "proxy", "notice", live.Resync:
 		return true
 	}
 	return false

@@ -443,6 +443,8 @@ func TestEvents(t *testing.T) {
 	h.events <- live.Event{Kind: "exchange", ID: "secret business of ours"}
 	h.events <- live.Event{Kind: "submission", ID: "7", AppID: "wx1", State: "auditing"}
 	require.Equal(t, `event: submission|data: {"id":"7","appid":"wx1","state":"auditing"}`, next(r))
+	h.events <- live.Event{Kind: "registration", ID: "r1", State: "completed"}
+	require.Equal(t, `event: registration|data: {"id":"r1","state":"completed"}`, next(r))
 	h.events <- live.Event{Kind: "ticket", ID: "1"}
 	require.Equal(t, `event: ticket|data: {"id":"1"}`, next(r))
 

@@ -8,6 +8,7 @@ const places = [
   'dashboard',
   'authorizers',
   'links',
+  'registrations',
   'templates',
   'rollouts',
   'messages',

@@ -27,7 +27,7 @@ test('a merchant goes from the authorization link to the released version', asyn
   await merchant.close();
 
   await page.getByTestId('link-merchant').click();
-  await expect(page.getByTestId('field-biz-ids')).toContainText(bizId);
+  await expect(page.getByTestId('merchant-authorization')).toContainText(bizId);
   await shot(page, '05-merchant');
 
   await admin.open('authorizers');

@@ -7,6 +7,8 @@ import './styles/pages.css';
 import './styles/chart.css';
 import './styles/messages.css';
 import './styles/forwarding.css';
+import './styles/merchants.css';
+import './styles/operations.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './App';

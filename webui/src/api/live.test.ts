@@ -27,6 +27,25 @@ describe('outdated', () => {
     expect(outdated('proxy', { id: 'proxy' })).toEqual([['proxy']]);
     expect(outdated('notice', { id: '' })).toEqual([['notices'], ['channels']]);
   });
+  it('reloads imports and synchronizations as they go on, and nothing else', () => {
+    expect(outdated('import', { id: 'i1', state: 'running' })).toEqual([['imports']]);
+    expect(outdated('sync', { id: 's1', state: 'running' })).toEqual([['syncs']]);
+  });
+  it('reloads the timeline of the merchant that something happened to', () => {
+    const timeline = ['authorizers', 'one', 'wx1', 'timeline'];
+    expect(outdated('submission', { id: '7', appid: 'wx1' })).toEqual(expect.arrayContaining([timeline]));
+    expect(outdated('link', { id: 'l', appid: 'wx1' })).toEqual(expect.arrayContaining([timeline]));
+    // The merchant itself is reloaded with all that is shown of it.
+    expect(outdated('authorizer', { appid: 'wx1' })).toEqual(expect.arrayContaining([['authorizers', 'one', 'wx1']]));
+  });
+  it('reloads a registration that has come further, and the list of them', () => {
+    expect(outdated('registration', { id: 'r1' })).toEqual(
+      expect.arrayContaining([
+        ['registrations', 'list'],
+        ['registrations', 'one', 'r1'],
+      ]),
+    );
+  });
   it('reloads the counts of rollouts when a submission moves', () => {
     expect(outdated('submission', { id: '7' })).toEqual(
       expect.arrayContaining([['submissions', 'one', '7'], ['rollouts']]),

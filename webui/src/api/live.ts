@@ -18,6 +18,9 @@ export const liveKinds = [
   'forward_rule',
   'proxy',
   'notice',
+  'registration',
+  'sync',
+  'import',
   'resync',
 ] as const;
 export type LiveKind = (typeof liveKinds)[number];
@@ -32,15 +35,22 @@ export function outdated(kind: LiveKind, event: LiveEvent): Key[] | null {
       return [
         [...keys.authorizers, 'list'],
         [...keys.authorizers, 'count'],
+        [...keys.authorizers, 'labels'],
         ...one(keys.authorizer, event.appid ?? event.id),
         keys.simulator,
       ];
     case 'link':
-      return [[...keys.links, 'list'], ...one(keys.link, event.id), keys.simulator];
+      return [[...keys.links, 'list'], ...one(keys.link, event.id), ...one(keys.timeline, event.appid), keys.simulator];
     case 'rollout':
       return [[...keys.rollouts, 'list'], [...keys.rollouts, 'overview'], ...one(keys.rollout, event.id)];
     case 'submission':
-      return [[...keys.submissions, 'list'], ...one(keys.submission, event.id), keys.rollouts, keys.simulator];
+      return [
+        [...keys.submissions, 'list'],
+        ...one(keys.submission, event.id),
+        ...one(keys.timeline, event.appid),
+        keys.rollouts,
+        keys.simulator,
+      ];
     case 'message':
       // One is told of when it arrives and when it is delivered.
       return [[...keys.messages, 'list'], ...one(keys.message, event.id), keys.deliveries, keys.rules, keys.simulator];
@@ -50,6 +60,12 @@ export function outdated(kind: LiveKind, event: LiveEvent): Key[] | null {
       return [keys.proxy];
     case 'notice':
       return [keys.notices, keys.channels];
+    case 'registration':
+      return [[...keys.registrations, 'list'], ...one(keys.registration, event.id), keys.simulator];
+    case 'sync':
+      return [keys.syncs];
+    case 'import':
+      return [keys.imports];
     case 'resync':
       return null;
   }

@@ -687,6 +687,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/authorizers/{appid}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a merchant, newest first */
+        get: operations["get-authorizer-timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/authorizers/{appid}/trial-name": {
         parameters: {
             query?: never;
@@ -2489,6 +2506,30 @@ export interface components {
              */
             status: number;
         };
+        HappeningBody: {
+            /** @description Labels, biz ids or permission sets that came; the new name. */
+            added: string[];
+            /** Format: date-time */
+            at: string;
+            /** @description Who did it; empty: WeChat, the merchant, or the program by itself. */
+            by: string;
+            id: string;
+            /**
+             * @description stale: WeChat took no token any more. labels, biz_ids, ext: an operator changed them. bound: a link brought a biz id. deed: another call of this API, its operation is the subject.
+             * @enum {string}
+             */
+            kind: "authorized" | "withdrawn" | "stale" | "renamed" | "scopes" | "labels" | "biz_ids" | "ext" | "bound" | "note" | "link_created" | "link_opened" | "link_used" | "submission_started" | "submission_ended" | "change_asked" | "change_decided" | "registration_started" | "registration_ended" | "deed";
+            /** @description Id of the link, note, change or registration; of a submission with its rollout: 12/345. */
+            ref: string;
+            /** @description Those that went; the old name. */
+            removed: string[];
+            /** @description What became of it, as the submission, change or registration says; of a change also what was to change, as in nickname/refused. */
+            state: string;
+            /** @description What it is about: the biz id of a link, the version of a submission, the name or category wanted, the kind of registration. */
+            subject: string;
+            /** @description The note, or WeChat's reason. */
+            text: string;
+        };
         HistorySlot: {
             /** Format: int64 */
             app_version: number;
@@ -2800,6 +2841,8 @@ export interface components {
             appid: string;
             /** @description WeChat is simulated. */
             simulation: boolean;
+            /** @description Of schedules, as in Asia/Shanghai. */
+            timezone: string;
             version: string;
         };
         Network: {
@@ -3084,6 +3127,16 @@ export interface components {
         };
         PageDraftView: {
             items: components["schemas"]["DraftView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageHappeningBody: {
+            items: components["schemas"]["HappeningBody"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -5839,6 +5892,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-authorizer-timeline": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageHappeningBody"];
+                };
             };
             /** @description Error */
             default: {

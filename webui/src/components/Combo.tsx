@@ -7,6 +7,8 @@ export interface ComboOption {
   title: string;
   /** group is the heading that options of a kind stand under. */
   group?: string;
+  /** note stands at the right end. */
+  note?: string;
 }
 
 interface Props {
@@ -21,6 +23,8 @@ interface Props {
   free?: (typed: string) => string | undefined;
   /** keep takes what is typed when the keyboard leaves, as inputs of a form do; else only what was picked counts. */
   keep?: boolean;
+  /** exact says that the values are the words themselves, with nothing before a colon to be left out. */
+  exact?: boolean;
   label: string;
   placeholder: string;
   name: string;
@@ -33,7 +37,7 @@ function matching(options: readonly ComboOption[], typed: string): readonly Comb
 }
 
 /** Combo chooses one of many by typing a part of it. */
-export function Combo({ value, text, options, onPick, onType, free, keep, label, placeholder, name }: Props) {
+export function Combo({ value, text, options, onPick, onType, free, keep, exact, label, placeholder, name }: Props) {
   const { t } = useTranslation();
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
@@ -145,7 +149,8 @@ export function Combo({ value, text, options, onPick, onType, free, keep, label,
               onClick={() => pick(o)}
             >
               <span>{o.title}</span>
-              {o.title !== plain(o.value) && <code>{plain(o.value)}</code>}
+              {!exact && o.title !== plain(o.value) && <code>{plain(o.value)}</code>}
+              {o.note && <small className="combo__note">{o.note}</small>}
             </div>
           </div>
         ))}

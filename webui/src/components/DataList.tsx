@@ -9,12 +9,14 @@ import { Loading } from './QueryView';
 export interface Column<T> {
   key: string;
   title: string;
+  /** head stands in the head of the table instead of the title. */
+  head?: ReactNode;
   render: (row: T) => ReactNode;
   /**
    * On a narrow screen the rows become cards: head stands on top without its title, corner to its right, foot holds
-   * the buttons, hide is left out.
+   * the buttons, pick the box to select the row by, hide is left out.
    */
-  card?: 'head' | 'corner' | 'foot' | 'hide';
+  card?: 'head' | 'corner' | 'foot' | 'pick' | 'hide';
   align?: 'end';
   width?: string;
 }
@@ -37,7 +39,7 @@ export function DataTable<T>({ columns, rows, rowKey, rowClass, testId, label }:
         <tr>
           {columns.map((c) => (
             <th key={c.key} scope="col" className={c.align && `data--${c.align}`} style={{ width: c.width }}>
-              {c.title}
+              {c.head ?? c.title}
             </th>
           ))}
         </tr>

@@ -3,6 +3,7 @@ import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, Navigate, NavLink, Outlet, useLocation, useNavigationType, useRouteError } from 'react-router-dom';
 import {
+  AddRectangleIcon,
   ChatMessageIcon,
   DashboardIcon,
   KeyIcon,
@@ -37,6 +38,7 @@ const groups = [
     places: [
       { to: '/authorizers', key: 'authorizers', icon: <ShopIcon /> },
       { to: '/links', key: 'links', icon: <Link1Icon /> },
+      { to: '/registrations', key: 'registrations', icon: <AddRectangleIcon /> },
     ],
   },
   {
@@ -141,7 +143,7 @@ export function SimulationBanner() {
 /** pageOf is the part of an address that names a page; what follows only opens a drawer on it. */
 function pageOf(path: string): string {
   const [, first = '', second = ''] = path.split('/');
-  return ['links', 'messages', 'deliveries'].includes(first) ? first : `${first}/${second}`;
+  return ['links', 'registrations', 'messages', 'deliveries'].includes(first) ? first : `${first}/${second}`;
 }
 
 /** useTop shows a page from its top; going back shows it where it was left. */

@@ -1,12 +1,18 @@
 import { useTranslation } from 'react-i18next';
+import { numberedKinds, plainKinds } from '../logic/links';
+import { oneOf } from '../logic/oneof';
 import { scopeName } from '../logic/scopes';
 
 /** useLabels puts WeChat's numbers into words. */
 export function useLabels() {
   const { t, i18n } = useTranslation();
   return {
-    kind: (kind: string) =>
-      kind === 'miniprogram' || kind === 'official' || kind === 'any' ? t(`kind.${kind}`) : t('kind.other'),
+    kind: (kind: string) => {
+      const plain = oneOf(kind, plainKinds);
+      if (plain) return t(`kind.${plain}`);
+      const number = oneOf(kind, numberedKinds);
+      return number ? t(`kind.n${number}`) : t('kind.other');
+    },
     scope: (id: number) => scopeName(id, i18n.language) ?? t('authorizers.scopeUnknown', { id }),
     verify: (id?: number | null) => {
       if (id === null || id === undefined) return '';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { networkLists, versionFacts } from './authorizer';
+import { flags, networkLists, specialIds, versionFacts } from './authorizer';
 
 describe('versionFacts', () => {
   it("reads WeChat's names and seconds", () => {
@@ -26,5 +26,25 @@ describe('networkLists', () => {
       ['RequestDomain', ['https://a.com']],
     ]);
     expect(networkLists(null)).toEqual([]);
+  });
+});
+
+describe('flags', () => {
+  it('reads switches written as booleans or numbers and leaves the rest', () => {
+    expect(flags({ open_pay: 1, open_card: 0, on: true, name: 'x', list: [] })).toEqual([
+      ['open_pay', true],
+      ['open_card', false],
+      ['on', true],
+    ]);
+    expect(flags(null)).toEqual([]);
+  });
+});
+
+describe('specialIds', () => {
+  it('names what an account is besides, with WeChat’s id', () => {
+    expect(specialIds({ channels: 'sph123', store: '', talent: null, supplier: { id: 7, extra: {} } })).toEqual([
+      ['channels', 'sph123'],
+      ['supplier', '7'],
+    ]);
   });
 });

@@ -36,3 +36,20 @@ export function networkLists(network: Fields | null | undefined): [string, strin
     Array.isArray(list) && list.length > 0 ? [[name, list.map(String)]] : [],
   );
 }
+
+/** flags are WeChat's switches, written as booleans or as 0 and 1, in their order. */
+export function flags(fields: Fields | null | undefined): [string, boolean][] {
+  return Object.entries(fields ?? {}).flatMap(([name, value]): [string, boolean][] =>
+    typeof value === 'boolean' || value === 0 || value === 1 ? [[name, Boolean(value)]] : [],
+  );
+}
+
+/** specialIds are what an account is besides, each with WeChat's id where there is one. */
+export function specialIds(fields: Fields | null | undefined): [string, string][] {
+  return Object.entries(fields ?? {}).flatMap(([name, value]): [string, string][] => {
+    if (value === null || value === undefined || value === '' || value === false) return [];
+    if (typeof value !== 'object') return [[name, value === true ? '' : String(value)]];
+    const inner = Object.values(value).filter((v) => typeof v === 'string' || typeof v === 'number');
+    return [[name, inner.map(String).join(' ')]];
+  });
+}

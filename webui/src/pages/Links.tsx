@@ -24,23 +24,38 @@ import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { useFilter } from '../components/useFilter';
 import { useLabels } from '../components/useLabels';
+import {
+  downloads,
+  type LinkKind,
+  numberedKinds,
+  posterAddress,
+  returnTrouble,
+  scopeIds,
+  type TtlUnit,
+  ttlSeconds,
+} from '../logic/links';
+import { oneOf } from '../logic/oneof';
 import { knownScopes } from '../logic/scopes';
 
-const day = 86_400;
 const longestBizId = 128;
+const ttlDays = ['1', '7', '30'] as const;
 const fields = ['biz_id', 'kind', 'appid', 'return_url', 'ttl_seconds', 'func_scopes'] as const;
 
 function CreateForm({ onCreated }: { onCreated: (link: Link) => void }) {
   const { t, i18n } = useTranslation();
   const labels = useLabels();
   const component = useQuery(componentQuery);
+  const allowlist = component.data?.return_url_allowlist ?? [];
   const [bizId, setBizId] = useState('');
-  const [kind, setKind] = useState<LinkCreate['kind']>('miniprogram');
+  const [kind, setKind] = useState<LinkKind>('miniprogram');
   const [appid, setAppid] = useState('');
   const [returnUrl, setReturnUrl] = useState('');
-  const [ttl, setTtl] = useState<'1' | '7' | '30'>('7');
+  const [ttl, setTtl] = useState<(typeof ttlDays)[number] | 'own'>('7');
+  const [amount, setAmount] = useState('');
+  const [unit, setUnit] = useState<TtlUnit>('hours');
   const [singleUse, setSingleUse] = useState(true);
   const [scopes, setScopes] = useState<number[]>([]);
+  const [otherScopes, setOtherScopes] = useState('');
   const [more, setMore] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -49,21 +64,32 @@ function CreateForm({ onCreated }: { onCreated: (link: Link) => void }) {
   const days = new Intl.NumberFormat(i18n.language, { style: 'unit', unit: 'day', unitDisplay: 'long' });
   const tooLong = [...bizId.trim()].length > longestBizId;
   const byField = problem ? fieldErrors(problem, fields) : {};
+  const numbered = oneOf(kind, numberedKinds) !== undefined;
+  const seconds = ttl === 'own' ? ttlSeconds(amount, unit) : ttlSeconds(ttl, 'days');
+  const trouble = returnUrl.trim() === '' || !component.data ? null : returnTrouble(returnUrl, allowlist);
+  const others = scopeIds(otherScopes);
+  const ready = bizId.trim() !== '' && !tooLong && seconds !== null && trouble === null && others !== null;
+
+  function choose(next: LinkKind) {
+    setKind(next);
+    setScopes([]);
+  }
 
   async function submit(event: FormEvent) {
     event.preventDefault();
-    if (busy) return;
+    if (busy || !ready) return;
     setBusy(true);
     setProblem(null);
     const body: LinkCreate = {
       biz_id: bizId.trim(),
       kind,
-      ttl_seconds: Number(ttl) * day,
+      ttl_seconds: seconds,
       single_use: singleUse,
     };
     if (appid.trim() !== '') body.appid = appid.trim();
     if (returnUrl.trim() !== '') body.return_url = returnUrl.trim();
-    if (scopes.length > 0) body.func_scopes = scopes;
+    const wanted = [...new Set([...scopes, ...others])];
+    if (wanted.length > 0) body.func_scopes = wanted;
     try {
       onCreated(await call(api.POST('/authorization-links', { body, params: { header: { 'Idempotency-Key': key } } })));
     } catch (thrown) {
@@ -89,26 +115,66 @@ function CreateForm({ onCreated }: { onCreated: (link: Link) => void }) {
         <Segmented
           name="link-kind"
           label={t('links.kind')}
-          value={kind}
-          onChange={(v) => {
-            setKind(v);
-            setScopes([]);
-          }}
+          value={numbered ? 'other' : kind}
+          onChange={(v) => choose(v === 'other' ? '5' : v)}
           options={[
             { value: 'miniprogram', label: t('links.kindMini') },
             { value: 'official', label: t('links.kindOfficial') },
             { value: 'any', label: t('links.kindAny') },
+            { value: 'other', label: t('links.kindOther') },
           ]}
         />
+        {numbered && (
+          <>
+            <Segmented
+              name="link-kind-number"
+              label={t('links.kindOther')}
+              value={kind}
+              onChange={choose}
+              options={numberedKinds.map((value) => ({ value, label: labels.kind(value) }))}
+            />
+            <span className="field__hint">{t('links.kindOtherHint')}</span>
+          </>
+        )}
       </Field>
-      <Field name="ttl" group label={t('links.ttl')} error={byField.ttl_seconds}>
+      <Field
+        name="ttl"
+        group
+        label={t('links.ttl')}
+        error={ttl === 'own' && amount !== '' && seconds === null ? t('links.ttlWrong') : byField.ttl_seconds}
+      >
         <Segmented
           name="ttl"
           label={t('links.ttl')}
           value={ttl}
           onChange={setTtl}
-          options={(['1', '7', '30'] as const).map((n) => ({ value: n, label: days.format(Number(n)) }))}
+          options={[
+            ...ttlDays.map((n) => ({ value: n, label: days.format(Number(n)) })),
+            { value: 'own' as const, label: t('links.ttlOwn') },
+          ]}
         />
+        {ttl === 'own' && (
+          <span className="inline inline--short">
+            <input
+              className="input"
+              inputMode="numeric"
+              aria-label={t('links.ttlAmount')}
+              value={amount}
+              onChange={(e) => setAmount(e.target.value)}
+              data-testid="ttl-amount"
+            />
+            <Segmented
+              name="ttl-unit"
+              label={t('links.ttlUnit')}
+              value={unit}
+              onChange={setUnit}
+              options={[
+                { value: 'hours', label: t('links.ttlHours') },
+                { value: 'days', label: t('links.ttlDays') },
+              ]}
+            />
+          </span>
+        )}
       </Field>
       <Checkbox checked={singleUse} onChange={setSingleUse}>
         {t('links.singleUse')} <span className="faint">{t('links.singleUseHint')}</span>
@@ -125,14 +191,20 @@ function CreateForm({ onCreated }: { onCreated: (link: Link) => void }) {
             name="return-url"
             label={t('links.returnUrl')}
             hint={
-              <>
-                {t('links.returnUrlHint')}
-                {(component.data?.return_url_allowlist ?? []).map((origin) => (
-                  <code key={origin}> {origin}</code>
-                ))}
-              </>
+              allowlist.length > 0 ? (
+                <>
+                  {t('links.returnUrlHint')}
+                  {allowlist.map((origin) => (
+                    <code key={origin}> {origin}</code>
+                  ))}
+                </>
+              ) : (
+                <>
+                  {t('links.returnUrlNone')} <RouterLink to="/platform">{t('links.returnUrlSettings')}</RouterLink>
+                </>
+              )
             }
-            error={byField.return_url}
+            error={trouble ? t(`links.returnTrouble.${trouble}`) : byField.return_url}
           >
             <Input value={returnUrl} onChange={setReturnUrl} placeholder="https://" />
           </Field>
@@ -156,11 +228,19 @@ function CreateForm({ onCreated }: { onCreated: (link: Link) => void }) {
               ))}
             </div>
           </Field>
+          <Field
+            name="other-scopes"
+            label={t('links.scopesOther')}
+            hint={t('links.scopesOtherHint')}
+            error={others === null ? t('links.scopesOtherWrong') : undefined}
+          >
+            <Input value={otherScopes} onChange={setOtherScopes} placeholder="" />
+          </Field>
         </>
       )}
       {problem && (problem.errors.length === 0 || byField['']) && <ProblemPanel error={problem} />}
       <div>
-        <Button type="submit" loading={busy} disabled={bizId.trim() === '' || tooLong} data-testid="create-link">
+        <Button type="submit" loading={busy} disabled={!ready} data-testid="create-link">
           {t('links.create')}
         </Button>
       </div>
@@ -171,18 +251,23 @@ function CreateForm({ onCreated }: { onCreated: (link: Link) => void }) {
 /** usable says that a merchant may still open the link. */
 function usable(link: Link): boolean {
   return (
-    link.status === 'pending' || link.status === 'opened' || (link.status === 'authorized' && link.single_use === false)
+    link.status === 'pending' ||
+    link.status === 'opened' ||
+    link.status === 'failed' ||
+    (link.status === 'authorized' && link.single_use === false)
   );
 }
 
 function LinkView({ link }: { link: Link }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const labels = useLabels();
   const client = useQueryClient();
   const confirm = useConfirm();
   const copy = useCopy();
   const may = useCan('operator');
   const open = usable(link);
+  const files = downloads(link.qr_url);
+  const others = link.other_biz_ids ?? [];
   return (
     <div className="linkview">
       <div className="linkview__status" role="status">
@@ -192,7 +277,8 @@ function LinkView({ link }: { link: Link }) {
           {link.status === 'opened' && t('links.opened')}
           {link.status === 'authorized' && t('links.authorized')}
           {link.status === 'failed' && t('links.failed')}
-          {(link.status === 'expired' || link.status === 'revoked') && t('links.ended')}
+          {link.status === 'expired' && t('links.expired')}
+          {link.status === 'revoked' && t('links.revokedState')}
         </span>
       </div>
       {link.error && (
@@ -211,6 +297,19 @@ function LinkView({ link }: { link: Link }) {
           </span>
         </RouterLink>
       )}
+      {others.length > 0 && (
+        <div className="banner" role="status" data-testid="other-biz-ids">
+          <b>{t('links.otherBizIds')}</b>{' '}
+          <span className="pills">
+            {others.map((id) => (
+              <code key={id} className="pill">
+                {id}
+              </code>
+            ))}
+          </span>
+          <p>{t('links.otherBizIdsHint')}</p>
+        </div>
+      )}
       {open && (
         <div className="qr">
           <img src={link.qr_url} alt={t('links.qrAlt')} data-testid="link-qr" />
@@ -226,6 +325,22 @@ function LinkView({ link }: { link: Link }) {
             <ButtonLink outside to={link.url} variant="outline" testId="open-link">
               {t('links.openLink')}
             </ButtonLink>
+            <ButtonLink
+              outside
+              to={posterAddress(link.poster_url, i18n.language)}
+              variant="outline"
+              testId="open-poster"
+            >
+              {t('links.poster')}
+            </ButtonLink>
+          </div>
+          <div className="qr__files">
+            <a href={files.png} data-testid="download-png">
+              {t('links.png')}
+            </a>
+            <a href={files.svg} data-testid="download-svg">
+              {t('links.svg')}
+            </a>
           </div>
         </div>
       )}
@@ -233,11 +348,15 @@ function LinkView({ link }: { link: Link }) {
         items={[
           [t('links.bizId'), <code key="biz">{link.biz_id}</code>],
           [t('links.kind'), labels.kind(link.kind)],
+          [t('links.appid'), link.appid && <code>{link.appid}</code>],
           [t('links.singleUse'), link.single_use === false ? t('common.no') : t('common.yes')],
           [t('common.expiresAt'), <Time key="until" value={link.expires_at} exact="both" />],
-          [t('common.createdAt'), <Time key="at" value={link.created_at} exact="both" />],
+          [t('links.openedAt'), link.opened_at && <Time value={link.opened_at} exact="both" />],
+          [t('links.authorizedAt'), link.authorized_at && <Time value={link.authorized_at} exact="both" />],
           [t('links.returnUrl'), link.return_url],
-          [t('links.scopes'), (link.func_scopes ?? []).map(labels.scope).join('、')],
+          [t('links.scopes'), (link.func_scopes ?? []).map(labels.scope).join('、') || t('links.scopesAll')],
+          [t('links.createdBy'), link.created_by],
+          [t('common.createdAt'), <Time key="at" value={link.created_at} exact="both" />],
         ]}
       />
       {open && may && (
@@ -312,6 +431,9 @@ export default function Links() {
         l.authorizer_appid ? (
           <RouterLink to={`/authorizers/${l.authorizer_appid}`}>
             <code>{l.authorizer_appid}</code>
+            {(l.other_biz_ids ?? []).length > 0 && (
+              <i className="dot tone--action dot--after" title={t('links.otherBizIds')} />
+            )}
           </RouterLink>
         ) : (
           <span className="none">—</span>
@@ -343,6 +465,8 @@ export default function Links() {
             { value: 'opened', label: t('linkStatus.opened') },
             { value: 'authorized', label: t('linkStatus.authorized') },
             { value: 'failed', label: t('linkStatus.failed') },
+            { value: 'expired', label: t('linkStatus.expired') },
+            { value: 'revoked', label: t('linkStatus.revoked') },
           ]}
         />
       </div>

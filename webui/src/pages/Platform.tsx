@@ -22,6 +22,7 @@ import { toast } from '../components/toast';
 import { oneOf } from '../logic/oneof';
 import { splitList } from '../logic/text';
 import { duration } from '../logic/time';
+import { BrandingPanel } from './Branding';
 
 const secrets = ['app_secret', 'message_token', 'encoding_aes_key'] as const;
 
@@ -570,6 +571,7 @@ export default function Platform() {
             <div className="columns">
               <div className="stack">
                 <AccountPanel key={component.appid} component={component} />
+                <BrandingPanel key={`${component.appid} look`} component={component} />
                 <Panel title={t('platform.callbacks')} hint={t('platform.callbacksHint')}>
                   <div className="form">
                     <Field name="component-url" group label={t('platform.componentUrl')}>
