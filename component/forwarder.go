@@ -10,9 +10,11 @@ import (
 // Forwarder hears of new messages in the transaction that stores them, and may answer a 消息与事件 push. Its methods are
 // called from many goroutines at once.
 type Forwarder interface {
-	// Forwards reports whether Stored has anything to do for one of messages, which have no ID yet; where it has not, they
-	// are stored by one statement and Stored is not called. It must be quick and call nobody; when in doubt it says yes.
-	Forwards(messages []Message) bool
+	// Follow gives what has to be written with messages that are about to be stored by one statement; keys are theirs, in the
+	// same order. It must be quick and call nobody. ok is false when it cannot tell without the database: then Stored is called.
+	Follow(messages []Message, keys [][]byte) (f Following, ok bool)
+	// Followed is called after the commit of a statement that held a Following, with the messages that were new.
+	Followed(messages []Message)
 	// Stored is called in the storing transaction with the messages that are new in it; a group commit may have many. It
 	// enqueues deliveries for the rules that match. It must be quick: no call outside the database. When it fails nothing is
 	// stored, and WeChat pushes again.
@@ -26,6 +28,17 @@ type Forwarder interface {
 	// Redeliver has a stored message delivered anew under every rule that matches it now.
 	Redeliver(ctx context.Context, messageID int64) error
 }
+
+// Following is a part of the statement that stores messages.
+type Following struct {
+	// Clause is an INSERT that may read stored (id bigint, dedupe_key bytea), the messages that are new; empty: nothing follows.
+	Clause string
+	// Args are its arguments, from $FollowingArgs on.
+	Args []any
+}
+
+// FollowingArgs is the number of the first argument of a Following.
+const FollowingArgs = 15
 
 // DeliverySummary is one delivery of a message to a business system, as lists of messages show it.
 type DeliverySummary struct {

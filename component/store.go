@@ -250,15 +250,18 @@ func isNoPartition(err error) bool {
 
 func (s *Service) tryCommit(ctx context.Context, messages []*waiting) (outcomes []outcome, err error) {
 	began := time.Now()
-	if s.nothingFollows(messages) { // then the statement is the transaction, which saves two ways to the database
-		ids, err := insertMessages(ctx, s.deps.DB, messages)
+	if following, ok := s.following(messages); ok { // then the statement is the transaction, which saves three ways to the database
+		ids, err := insertMessages(ctx, s.deps.DB, messages, following)
 		if err != nil {
 			return nil, err
 		}
-		outcomes, _ = s.outcomes(messages, ids)
+		var fresh []Message
+		if outcomes, fresh = s.outcomes(messages, ids); following.Clause != "" {
+			s.forward.Followed(fresh)
+		}
 	} else {
 		err = pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) error {
-			ids, err := insertMessages(ctx, tx, messages)
+			ids, err := insertMessages(ctx, tx, messages, Following{})
 			if err != nil {
 				return err
 			}
@@ -281,19 +284,19 @@ func (s *Service) tryCommit(ctx context.Context, messages []*waiting) (outcomes 
 	return outcomes, nil
 }
 
-// nothingFollows reports that messages need no job and no delivery.
-func (s *Service) nothingFollows(messages []*waiting) bool {
+// following is what has to be written with messages that need no job of ours; ok is false where some do, or where it is not known.
+func (s *Service) following(messages []*waiting) (f Following, ok bool) {
 	if slices.ContainsFunc(messages, func(w *waiting) bool { return w.State == StatePending }) {
-		return false
+		return Following{}, false
 	}
 	if s.forward == nil {
-		return true
+		return Following{}, true
 	}
-	list := make([]Message, len(messages))
+	list, keys := make([]Message, len(messages)), make([][]byte, len(messages))
 	for i, w := range messages {
-		list[i] = w.Message
+		list[i], keys[i] = w.Message, w.dedupeKey
 	}
-	return !s.forward.Forwards(list)
+	return s.forward.Follow(list, keys)
 }
 
 // outcomes says of each message whether it is new, and gives those that are.
@@ -330,13 +333,13 @@ func (s *Service) follow(ctx context.Context, tx pgx.Tx, fresh []Message) error 
 
 // insertMessages stores those messages that are not there yet, and gives their ids by dedupe key. It waits for a transaction
 // that is storing a copy at the same time; the order of keys keeps two such from waiting for each other.
-func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting) (map[string]int64, error) {
-	if len(messages) == 1 {
+func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, following Following) (map[string]int64, error) {
+	if len(messages) == 1 && following.Clause == "" {
 		return insertMessage(ctx, db, messages[0])
 	}
-	const q = `WITH fresh AS (
-			INSERT INTO message_dedupe (dedupe_key) SELECT k FROM unnest($11::bytea[]) k ORDER BY k ON CONFLICT DO NOTHING RETURNING dedupe_key)
-		INSERT INTO message (id, channel, appid, info_type, msg_type, event, from_user, to_user, msg_id,
+	const fresh = `WITH fresh AS (
+			INSERT INTO message_dedupe (dedupe_key) SELECT k FROM unnest($11::bytea[]) k ORDER BY k ON CONFLICT DO NOTHING RETURNING dedupe_key)`
+	const insert = `INSERT INTO message (id, channel, appid, info_type, msg_type, event, from_user, to_user, msg_id,
 			created_at, received_at, dedupe_key, body, secret_body, state, handled_at)
 		SELECT (floor(extract(epoch FROM m.received_at) * 1000)::bigint << 20) | (nextval('message_number') & 1048575),
 			m.channel, m.appid, m.info_type, m.msg_type, m.event, m.from_user, m.to_user, m.msg_id,
@@ -346,6 +349,10 @@ func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting) (m
 			AS m (channel, appid, info_type, msg_type, event, from_user, to_user, msg_id, created_at, received_at, dedupe_key, body, secret_body, state)
 		JOIN fresh USING (dedupe_key)
 		RETURNING id, dedupe_key`
+	q := fresh + ` ` + insert
+	if following.Clause != "" {
+		q = fresh + `, stored AS (` + insert + `), following AS (` + following.Clause + `) SELECT id, dedupe_key FROM stored`
+	}
 	n := len(messages)
 	const columns = 10
 	all := make([]string, columns*n)
@@ -357,8 +364,11 @@ func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting) (m
 		}
 		created[i], received[i], keys[i], boxes[i] = nullTime(w.CreatedAt), w.ReceivedAt, w.dedupeKey, w.secretBody
 	}
-	rows, err := db.Query(ctx, q, texts(0), texts(1), texts(2), texts(3), texts(4), texts(5), texts(6), texts(7),
-		created, received, keys, texts(8), boxes, texts(9))
+	args := append([]any{
+		texts(0), texts(1), texts(2), texts(3), texts(4), texts(5), texts(6), texts(7),
+		created, received, keys, texts(8), boxes, texts(9),
+	}, following.Args...)
+	rows, err := db.Query(ctx, q, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,9 @@ func (f *forwarder) Relay(ctx context.Context, m Message) ([]byte, bool) {
 	return f.relay(ctx, m)
 }
 
-func (f *forwarder) Forwards([]Message) bool { return true }
+func (f *forwarder) Follow([]Message, [][]byte) (Following, bool) { return Following{}, false }
+
+func (f *forwarder) Followed([]Message) {}
 
 func (f *forwarder) DeliveriesOf(context.Context, []int64) (map[int64][]DeliverySummary, error) {
 	return f.deliveries, nil

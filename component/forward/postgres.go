@@ -3,6 +3,7 @@ package forward
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -139,6 +140,14 @@ func insertDeliveries(ctx context.Context, tx pgx.Tx, messageIDs, ruleIDs []int6
 		SELECT m, r, $3, $3 FROM unnest($1::bigint[], $2::bigint[]) AS d(m, r) ON CONFLICT (message_id, rule_id) DO NOTHING`
 	_, err := tx.Exec(ctx, q, messageIDs, ruleIDs, now)
 	return err
+}
+
+// insertWithMessages is insertDeliveries as a component.Following: keys of messages, rules and now are its arguments.
+func insertWithMessages() string {
+	const first = component.FollowingArgs
+	return fmt.Sprintf(`INSERT INTO delivery (message_id, rule_id, next_at, created_at)
+		SELECT stored.id, d.rule_id, $%[3]d, $%[3]d FROM stored JOIN unnest($%[1]d::bytea[], $%[2]d::bigint[]) AS d(dedupe_key, rule_id) USING (dedupe_key)`,
+		first, first+1, first+2)
 }
 
 func redeliver(ctx context.Context, db postgres.DB, messageID int64, ruleIDs []int64, now time.Time) error {

@@ -44,21 +44,45 @@ func (s *Service) Stored(ctx context.Context, tx pgx.Tx, messages []component.Me
 	return nil
 }
 
-// Forwards reports whether a rule delivers one of the messages, or is not known lately enough to say. It implements
-// component.Forwarder.
-func (s *Service) Forwards(messages []component.Message) bool {
+// Follow makes the deliveries part of the statement that stores their messages. It implements component.Forwarder.
+func (s *Service) Follow(messages []component.Message, keys [][]byte) (component.Following, bool) {
 	rules, known := s.rules.lately()
 	if !known {
-		return true
+		return component.Following{}, false
 	}
-	for _, r := range rules {
-		for _, m := range messages {
+	var of [][]byte
+	var ruleIDs []int64
+	for i, m := range messages {
+		for _, r := range rules {
 			if wants(r, ModeDeliver, m) {
-				return true
+				of, ruleIDs = append(of, keys[i]), append(ruleIDs, r.ID)
 			}
 		}
 	}
-	return false
+	if len(of) == 0 {
+		return component.Following{}, true
+	}
+	return component.Following{Clause: insertWithMessages(), Args: []any{of, ruleIDs, s.now()}}, true
+}
+
+// Followed implements component.Forwarder.
+func (s *Service) Followed(messages []component.Message) {
+	rules, _ := s.rules.lately()
+	arrived := int64(0)
+	for _, m := range messages {
+		matched := false
+		for _, r := range rules {
+			if wants(r, ModeDeliver, m) {
+				matched = true
+				arrived++
+			}
+		}
+		if matched {
+			s.bodies.put(m)
+		}
+	}
+	s.arrived.Add(arrived)
+	s.warm()
 }
 
 // wants reports whether an enabled rule is for this message. WeChat's own test accounts are nobody's business.
