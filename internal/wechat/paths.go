@@ -1,7 +1,8 @@
 package wechat
 
 // PlatformPaths are the paths of all calls the platform makes for itself, in order. In WeChat Cloud Run the open-API service
-// adds a token to those in its whitelist only (云调用 → 微信令牌权限配置), so all of them have to be entered there.
+// adds a token to those in its whitelist only (云调用 → 微信令牌权限配置), so all of them have to be entered there. Registrations
+// are as the settings spell them; these are the paths they begin with.
 func PlatformPaths() []string {
 	return []string{
 		"/cgi-bin/clear_quota",
@@ -17,7 +18,12 @@ func PlatformPaths() []string {
 		"/cgi-bin/component/modify_wxa_server_domain",
 		"/cgi-bin/openapi/quota/get",
 		"/cgi-bin/openapi/rid/get",
+		"/sns/component/jscode2session",
 		"/wxa/addtotemplate",
+		"/wxa/component/fastregisterbetaweapp",
+		"/wxa/component/fastregisterenterpriseweapp",
+		"/wxa/component/fastregisterpersonalweapp",
+		"/wxa/component/fastregistertransactionweapp",
 		"/wxa/deletetemplate",
 		"/wxa/gettemplatedraftlist",
 		"/wxa/gettemplatelist",
@@ -28,6 +34,9 @@ func PlatformPaths() []string {
 // open-API service lets through as it is: they need no entry in its whitelist.
 func MerchantPaths() []string {
 	return []string{
+		"/cgi-bin/account/getaccountbasicinfo",
+		"/cgi-bin/account/modifyheadimage",
+		"/cgi-bin/account/modifysignature",
 		"/cgi-bin/clear_quota",
 		"/cgi-bin/component/get_authorizer_option",
 		"/cgi-bin/component/getprivacysetting",
@@ -39,13 +48,21 @@ func MerchantPaths() []string {
 		"/cgi-bin/message/custom/send",
 		"/cgi-bin/openapi/quota/get",
 		"/cgi-bin/openapi/rid/get",
+		"/cgi-bin/wxopen/addcategory",
+		"/cgi-bin/wxopen/deletecategory",
+		"/cgi-bin/wxopen/getallcategories",
 		"/cgi-bin/wxopen/getcategory",
 		"/cgi-bin/wxopen/getweappsupportversion",
+		"/cgi-bin/wxopen/modifycategory",
 		"/cgi-bin/wxopen/setweappsupportversion",
+		"/cgi-bin/wxverify/checkwxverifynickname",
+		"/wxa/api_wxa_querynickname",
 		"/wxa/bind_tester",
+		"/wxa/business/getuserphonenumber",
 		"/wxa/change_visitstatus",
 		"/wxa/changewxasearchstatus",
 		"/wxa/commit",
+		"/wxa/component/fastnormalizebetaweapp",
 		"/wxa/get_auditstatus",
 		"/wxa/get_category",
 		"/wxa/get_effective_domain",
@@ -56,6 +73,7 @@ func MerchantPaths() []string {
 		"/wxa/get_qrcode",
 		"/wxa/get_webviewdomain_confirmfile",
 		"/wxa/getgrayreleaseplan",
+		"/wxa/getopendata",
 		"/wxa/getversioninfo",
 		"/wxa/getvisitstatus",
 		"/wxa/getwxacode",
@@ -74,6 +92,8 @@ func MerchantPaths() []string {
 		"/wxa/security/get_code_privacy_info",
 		"/wxa/security/get_privacy_interface",
 		"/wxa/set_prefetchdnsdomain",
+		"/wxa/setbetaweappnickname",
+		"/wxa/setnickname",
 		"/wxa/setwebviewdomain",
 		"/wxa/setwebviewdomain_directly",
 		"/wxa/speedupaudit",
@@ -81,5 +101,6 @@ func MerchantPaths() []string {
 		"/wxa/unbind_tester",
 		"/wxa/undocodeaudit",
 		"/wxa/uploadmedia",
+		"/wxa/verifybetaweapp",
 	}
 }

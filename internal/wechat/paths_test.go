@@ -53,6 +53,9 @@ func TestPathsAreAllThatIsCalled(t *testing.T) {
 			}
 			method.Func.Call(in)
 			require.NotEmpty(t, paths, "%s.%s called nobody: give it arguments with which it does", f.name, method.Name)
+			if paths[0] == "/" { // a registration, whose path is an argument: package register holds those of the lists
+				continue
+			}
 			called[f.name] = append(called[f.name], paths...)
 		}
 	}
@@ -60,6 +63,9 @@ func TestPathsAreAllThatIsCalled(t *testing.T) {
 		slices.Sort(paths)
 		return slices.Compact(paths)
 	}
-	assert.Equal(t, sorted(append(called["client"], called["component"]...)...), wechat.PlatformPaths())
-	assert.Equal(t, sorted(called["authorizer"]...), wechat.MerchantPaths())
+	registration := func(path string) bool {
+		return strings.Contains(path, "/component/fast") || path == "/wxa/verifybetaweapp"
+	}
+	assert.Equal(t, sorted(append(called["client"], called["component"]...)...), slices.DeleteFunc(wechat.PlatformPaths(), registration))
+	assert.Equal(t, sorted(called["authorizer"]...), slices.DeleteFunc(wechat.MerchantPaths(), registration))
 }
