@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/jobs"
@@ -71,7 +70,7 @@ type SweepArgs struct{}
 func (SweepArgs) Kind() string { return "authorize_sweep" }
 
 // InsertOpts has one at a time; the schedule brings the next.
-func (SweepArgs) InsertOpts() river.InsertOpts { return *oneWaiting(1) }
+func (SweepArgs) InsertOpts() river.InsertOpts { return jobs.Once(1) }
 
 // CleanArgs removes what nobody needs any more.
 type CleanArgs struct{}
@@ -80,7 +79,7 @@ type CleanArgs struct{}
 func (CleanArgs) Kind() string { return "authorize_clean" }
 
 // InsertOpts has one at a time; the schedule brings the next.
-func (CleanArgs) InsertOpts() river.InsertOpts { return *oneWaiting(1) }
+func (CleanArgs) InsertOpts() river.InsertOpts { return jobs.Once(1) }
 
 // FreshenArgs has the details of a merchant read again because somebody looks at them.
 type FreshenArgs struct {
@@ -97,7 +96,7 @@ type NightlyArgs struct{}
 func (NightlyArgs) Kind() string { return "authorize_nightly" }
 
 // InsertOpts has one at a time.
-func (NightlyArgs) InsertOpts() river.InsertOpts { return *oneWaiting(5) }
+func (NightlyArgs) InsertOpts() river.InsertOpts { return jobs.Once(5) }
 
 // TokensArgs refreshes the tokens of merchants in use ahead of their end.
 type TokensArgs struct{}
@@ -106,7 +105,7 @@ type TokensArgs struct{}
 func (TokensArgs) Kind() string { return "authorize_tokens" }
 
 // InsertOpts has one at a time; the schedule brings the next.
-func (TokensArgs) InsertOpts() river.InsertOpts { return *oneWaiting(1) }
+func (TokensArgs) InsertOpts() river.InsertOpts { return jobs.Once(1) }
 
 // ImportArgs has a CSV file worked off.
 type ImportArgs struct {
@@ -115,13 +114,6 @@ type ImportArgs struct {
 
 // Kind names the job.
 func (ImportArgs) Kind() string { return "authorize_import" }
-
-// oneWaiting lets a job that has not ended serve all who want it.
-func oneWaiting(tries int) *river.InsertOpts {
-	return &river.InsertOpts{MaxAttempts: tries, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
-		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
-	}}}
-}
 
 func (s *Service) enqueueExchange(ctx context.Context, tx pgx.Tx, fingerprint string) error {
 	return s.queue.InsertTx(ctx, tx, ExchangeArgs{fingerprint}, &river.InsertOpts{MaxAttempts: exchangeTries, Priority: 1})
@@ -132,19 +124,19 @@ func (s *Service) enqueueDetails(ctx context.Context, tx pgx.Tx, appid string) e
 }
 
 func (s *Service) enqueueVerify(ctx context.Context, tx pgx.Tx, appid string) error {
-	return s.queue.InsertTx(ctx, tx, VerifyArgs{appid}, oneWaiting(verifyTries))
+	return s.queue.InsertTx(ctx, tx, VerifyArgs{appid}, new(jobs.Once(verifyTries)))
 }
 
 func (s *Service) enqueueSync(ctx context.Context, tx pgx.Tx, id string) error {
-	return s.queue.InsertTx(ctx, tx, SyncArgs{id}, oneWaiting(syncTries))
+	return s.queue.InsertTx(ctx, tx, SyncArgs{id}, new(jobs.Once(syncTries)))
 }
 
 func (s *Service) enqueueFreshen(ctx context.Context, tx pgx.Tx, appid string) error {
-	return s.queue.InsertTx(ctx, tx, FreshenArgs{appid}, oneWaiting(1))
+	return s.queue.InsertTx(ctx, tx, FreshenArgs{appid}, new(jobs.Once(1)))
 }
 
 func (s *Service) enqueueImport(ctx context.Context, tx pgx.Tx, id string) error {
-	return s.queue.InsertTx(ctx, tx, ImportArgs{id}, oneWaiting(importTries))
+	return s.queue.InsertTx(ctx, tx, ImportArgs{id}, new(jobs.Once(importTries)))
 }
 
 // RegisterJobs adds the workers and schedules of this package to r, before it starts.

@@ -31,17 +31,11 @@ func (e *env) backup(t *testing.T) (address string) {
 	copied := name + "_backup"
 	for _, q := range []string{
 		`ALTER DATABASE ` + name + ` ALLOW_CONNECTIONS false`, // who has one may not come back meanwhile
-		`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '` + name + `'`,
+		`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '` + name + `'`,
 		`CREATE DATABASE ` + copied + ` TEMPLATE ` + name,
 		`ALTER DATABASE ` + name + ` ALLOW_CONNECTIONS true`,
 	} {
-		for try := 0; ; try++ {
-			_, err = conn.Exec(t.Context(), q)
-			if err == nil || try > 50 {
-				break
-			}
-			time.Sleep(20 * time.Millisecond) // the sessions are still ending
-		}
+		_, err = conn.Exec(t.Context(), q)
 		require.NoError(t, err, q)
 	}
 	t.Cleanup(func() {

@@ -204,7 +204,7 @@ func TestSyncGoesOnAfterACrash(t *testing.T) {
 	ctx, die := context.WithCancel(t.Context())
 	go func() {
 		for ctx.Err() == nil && len(e.wechat.Fake.Calls(pathInfo)) < n/3 {
-			time.Sleep(time.Millisecond) // the moment is not exact
+			time.Sleep(time.Millisecond) // the pace of looking; any moment in the middle will do
 		}
 		die()
 	}()

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/wxsteward/wxsteward/internal/jobs"
 )
@@ -64,15 +63,7 @@ func (s *Service) enqueueTokenRefresh(ctx context.Context, tx pgx.Tx) error {
 }
 
 func (s *Service) enqueueRestart(ctx context.Context, tx pgx.Tx) error {
-	return s.deps.Queue.InsertTx(ctx, tx, CheckTicketArgs{Refused: true}, once())
-}
-
-// once is for jobs that look at the state of things: one that waits or runs serves everybody, and when it fails the schedule
-// brings the next.
-func once() *river.InsertOpts {
-	return &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
-		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
-	}}}
+	return s.deps.Queue.InsertTx(ctx, tx, CheckTicketArgs{Refused: true}, new(jobs.Once(1)))
 }
 
 // InsertOpts are for all who insert it. It may stand in the queue twice: one that runs already may have read an older
@@ -80,10 +71,10 @@ func once() *river.InsertOpts {
 func (RefreshTokenArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }
 
 // InsertOpts lets the schedule insert the job like everybody else.
-func (CheckTicketArgs) InsertOpts() river.InsertOpts { return *once() }
+func (CheckTicketArgs) InsertOpts() river.InsertOpts { return jobs.Once(1) }
 
 // InsertOpts lets the schedule insert the job like everybody else.
-func (CleanMessagesArgs) InsertOpts() river.InsertOpts { return *once() }
+func (CleanMessagesArgs) InsertOpts() river.InsertOpts { return jobs.Once(1) }
 
 // RegisterJobs adds the work of this package and its schedules.
 func (s *Service) RegisterJobs(r *jobs.Runner) error {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/wxsteward/wxsteward/internal/jobs"
 )
@@ -18,9 +17,7 @@ func (CleanArgs) Kind() string { return "notice_clean" }
 
 // InsertOpts keeps it to one at a time; when it fails the schedule brings the next.
 func (CleanArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
-		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
-	}}}
+	return jobs.Once(1)
 }
 
 // RegisterJobs adds the work of this package and its schedule. Sending is not among it: see Run.

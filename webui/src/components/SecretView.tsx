@@ -4,6 +4,7 @@ import { snippets } from '../logic/snippets';
 import { Button } from './Button';
 import { CopyLine, useCopy } from './Copy';
 import { Segmented } from './Segmented';
+import { SidePanel } from './SidePanel';
 
 /** VerifyHelp shows how a business system verifies our signatures. */
 export function VerifyHelp() {
@@ -32,6 +33,21 @@ export function VerifyHelp() {
         {snippet?.code}
       </pre>
     </section>
+  );
+}
+
+/** SecretPanel is SecretView beside a page, open while there is a secret. */
+export function SecretPanel({ secret, onClose, testId }: { secret: string; onClose: () => void; testId: string }) {
+  const { t } = useTranslation();
+  return (
+    <SidePanel testId={testId} title={t('forward.secretTitle')} open={secret !== ''} onClose={onClose}>
+      <SecretView secret={secret} />
+      <div>
+        <Button onClick={onClose} data-testid="secret-done">
+          {t('forward.secretClose')}
+        </Button>
+      </div>
+    </SidePanel>
   );
 }
 

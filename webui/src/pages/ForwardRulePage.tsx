@@ -13,7 +13,7 @@ import { PageHead, Pairs, Panel } from '../components/PageHead';
 import { ProblemPanel } from '../components/ProblemPanel';
 import { EmptyNote, QueryView } from '../components/QueryView';
 import { DeliveryStateTag, RuleTag, useMatchWords } from '../components/RuleParts';
-import { SecretView, VerifyHelp } from '../components/SecretView';
+import { SecretPanel, VerifyHelp } from '../components/SecretView';
 import { Segmented } from '../components/Segmented';
 import { SidePanel } from '../components/SidePanel';
 import { ToneTag } from '../components/StateTag';
@@ -574,19 +574,7 @@ function RuleView({ rule }: { rule: Rule }) {
       <SidePanel testId="rule-test" title={t('forward.testTitle')} open={testing} onClose={() => setTesting(false)}>
         <TestCall rule={rule} />
       </SidePanel>
-      <SidePanel
-        testId="rule-secret"
-        title={t('forward.secretTitle')}
-        open={secret !== ''}
-        onClose={() => setSecret('')}
-      >
-        <SecretView secret={secret} />
-        <div>
-          <Button onClick={() => setSecret('')} data-testid="secret-done">
-            {t('forward.secretClose')}
-          </Button>
-        </div>
-      </SidePanel>
+      <SecretPanel testId="rule-secret" secret={secret} onClose={() => setSecret('')} />
     </>
   );
 }

@@ -14,7 +14,7 @@ import { Field } from '../components/Field';
 import { PageHead, Pairs } from '../components/PageHead';
 import { ProblemPanel } from '../components/ProblemPanel';
 import { EmptyNote } from '../components/QueryView';
-import { SecretView } from '../components/SecretView';
+import { SecretPanel } from '../components/SecretView';
 import { Segmented } from '../components/Segmented';
 import { SidePanel } from '../components/SidePanel';
 import { ToneTag } from '../components/StateTag';
@@ -557,19 +557,7 @@ export default function Notices() {
           />
         )}
       </SidePanel>
-      <SidePanel
-        testId="channel-secret"
-        title={t('forward.secretTitle')}
-        open={secret !== ''}
-        onClose={() => setSecret('')}
-      >
-        <SecretView secret={secret} />
-        <div>
-          <Button onClick={() => setSecret('')} data-testid="secret-done">
-            {t('forward.secretClose')}
-          </Button>
-        </div>
-      </SidePanel>
+      <SecretPanel testId="channel-secret" secret={secret} onClose={() => setSecret('')} />
     </>
   );
 }
