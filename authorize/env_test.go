@@ -266,13 +266,13 @@ func (e *env) do(method, target, agent string, headers ...string) page {
 	if strings.HasPrefix(target, "/") {
 		target = e.url + target
 	}
-	req, err := http.NewRequestWithContext(context.Background(), method, target, nil) //nolint:gosec // our own pages, and the fake's
+	req, err := http.NewRequestWithContext(context.Background(), method, target, nil) //nolint:gosec,nolintlint // our own pages, and the fake's; gosec finds it in some runs only
 	require.NoError(e.t, err)
 	req.Header.Set("User-Agent", agent)
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := e.browser.Do(req) //nolint:gosec // likewise
+	resp, err := e.browser.Do(req) //nolint:gosec,nolintlint // likewise
 	require.NoError(e.t, err)
 	defer resp.Body.Close() //nolint:errcheck // a test
 	content, err := io.ReadAll(resp.Body)
