@@ -13,10 +13,10 @@ FUZZTIME ?= 60s
 SOAK ?= 10m
 UI_SOURCES := $(shell find webui/src webui/public webui/index.html webui/vite.config.ts webui/tsconfig.json webui/package-lock.json -type f 2>/dev/null)
 
-.PHONY: help run build test test-go test-ui test-example e2e lint vuln fuzz bench soak scale openapi fmt clean
+.PHONY: help run build test test-go test-ui test-example e2e lint vuln fuzz bench bench-rollouts chaos soak scale openapi fmt clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build everything and run it: a simulation, or the real thing when WX_APPID is set
 	@.ci/need postgres
@@ -70,6 +70,14 @@ bench: build ## measure what docs/benchmarks.md tells (about 15 minutes of a qui
 	@.ci/need postgres
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/wxsteward ./component/forward
 
+bench-rollouts: build ## bring a version to 1,000 and to 10,000 merchants, BENCH_RATE=400 calls a second (about 15 minutes)
+	@.ci/need postgres
+	BENCH_MERCHANTS=1000,10000 BENCH_RATE=$${BENCH_RATE:-400} go test -run '^$$' -bench '^BenchmarkRollout$$' -benchtime 1x -timeout 60m ./cmd/wxsteward
+
+chaos: ## 200 merchants roll out while replicas are killed, the database restarts and WeChat misbehaves (minutes)
+	@.ci/need postgres
+	CHAOS_MERCHANTS=200 go test -v -count 3 -timeout 45m -run '^TestChaos$$' ./cmd/wxsteward
+
 soak: build ## push at full rate for SOAK=10m and watch the memory
 	@.ci/need postgres
 	BENCH_SOAK=$(SOAK) go test -run '^$$' -bench BenchmarkSoak -benchtime 1x -timeout 0 ./cmd/wxsteward
@@ -77,7 +85,7 @@ soak: build ## push at full rate for SOAK=10m and watch the memory
 scale: ## 10,000 merchants synchronized with bad luck, 100,000 rows imported, the directory at 100,000 merchants
 	@.ci/need postgres
 	SYNC_MERCHANTS=10000 IMPORT_ROWS=100000 go test -v -count 1 -timeout 30m -run '^(TestSyncOfManyMerchantsWithBadLuck|TestImportOfManyRows|TestOneSyncAfterARestore)$$' ./authorize
-	BENCH_MERCHANTS=100000 go test -run '^$$' -bench '^BenchmarkDirectory$$' -benchtime 1x -timeout 30m ./authorize
+	BENCH_MERCHANTS=100000 go test -run '^$$' -bench '^Benchmark(Directory|Targets)$$' -benchtime 1x -timeout 30m ./authorize
 
 openapi: ## write the API description and the UI's types from it
 	go run ./cmd/wxsteward openapi > webui/openapi.json

@@ -272,17 +272,15 @@ type TargetQuery struct {
 	AppIDs []string // whatever they are
 	Labels []string // mini programs with any of these labels
 	All    bool     // all mini programs that are authorized now
+	// BelowVersion leaves of them those whose live version is known and below this one; empty: all.
+	BelowVersion string
 }
 
 // NickNames gives the names of those merchants that are known, by appid.
 func (s *Service) NickNames(ctx context.Context, appids []string) (map[string]string, error) {
-	targets, _, err := s.Targets(ctx, TargetQuery{AppIDs: appids})
+	names, err := nickNames(ctx, s.db, appids)
 	if err != nil {
-		return nil, err
-	}
-	names := make(map[string]string, len(targets))
-	for _, t := range targets {
-		names[t.AppID] = t.NickName
+		return nil, fmt.Errorf("read names of merchants: %w", err)
 	}
 	return names, nil
 }
@@ -316,10 +314,9 @@ func (s *Service) Targets(ctx context.Context, q TargetQuery) (targets []Target,
 			Ext: a.Ext, Categories: a.Categories, Network: a.Network, InfoAt: a.InfoAt, ReauthorizeSince: a.ReauthorizeSince,
 		})
 	}
-	for _, appid := range unique(q.AppIDs) {
-		if !known[appid] {
-			unknown = append(unknown, appid)
-		}
+	asked := slices.DeleteFunc(unique(q.AppIDs), func(appid string) bool { return known[appid] })
+	if unknown, err = notOnRecord(ctx, s.db, asked); err != nil {
+		return nil, nil, fmt.Errorf("find targets: %w", err)
 	}
 	return targets, unknown, nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/wxsteward/wxsteward/internal/spreadsheet"
 )
 
 // exportPage merchants are in memory at a time.
@@ -44,7 +46,7 @@ func (x *csvExport) read(ctx context.Context) error {
 
 // write writes everything; flush is called after each page.
 func (x *csvExport) write(ctx context.Context, w io.Writer, flush func() error) error {
-	if _, err := io.WriteString(w, bomUTF8); err != nil { // without it Excel takes Chinese for something else
+	if _, err := io.WriteString(w, spreadsheet.BOM); err != nil { // without it Excel takes Chinese for something else
 		return err
 	}
 	out := csv.NewWriter(w)
@@ -86,14 +88,14 @@ func exportRow(a Authorizer) []string {
 		a.AppID, joinCell(a.BizIDs), joinCell(a.Labels), ext, a.Status, a.Kind, a.NickName, a.PrincipalName, a.UserName, at(a.AuthorizedAt), at(a.UnauthorizedAt),
 	}
 	for i, cell := range row {
-		row[i] = protect(cell)
+		row[i] = spreadsheet.Protect(cell)
 	}
 	return row
 }
 
 // writeFailed writes the rows an import has left out, to be mended and imported again, with why in a last column.
 func (s *Service) writeFailed(ctx context.Context, i Import, lang string, w io.Writer, flush func() error) error {
-	if _, err := io.WriteString(w, bomUTF8); err != nil {
+	if _, err := io.WriteString(w, spreadsheet.BOM); err != nil {
 		return err
 	}
 	out := csv.NewWriter(w)
@@ -112,8 +114,8 @@ func (s *Service) writeFailed(ctx context.Context, i Import, lang string, w io.W
 				cells = append(cells, "")
 			}
 			for n, cell := range cells {
-				if unprotect(cell) == cell { // it was not protected when it came
-					cells[n] = protect(cell)
+				if spreadsheet.Unprotect(cell) == cell { // it was not protected when it came
+					cells[n] = spreadsheet.Protect(cell)
 				}
 			}
 			if err := out.Write(append(cells, row.err.Say(lang))); err != nil {

@@ -449,14 +449,3 @@ func touchAuthorizer(ctx context.Context, tx pgx.Tx, appid string, now time.Time
 	_, err := tx.Exec(ctx, `UPDATE authorizer SET updated_at = $2 WHERE appid = $1`, appid, now)
 	return err
 }
-
-func listTargets(ctx context.Context, db postgres.DB, q TargetQuery) ([]Authorizer, error) {
-	const where = ` WHERE a.appid = ANY(coalesce($1::text[], '{}'))
-		OR (a.kind = 'miniprogram' AND $3 AND a.status = 'authorized')
-		OR (a.kind = 'miniprogram' AND EXISTS (SELECT FROM authorizer_label l WHERE l.appid = a.appid AND l.label = ANY(coalesce($2::text[], '{}'))))`
-	rows, err := db.Query(ctx, `SELECT `+authorizerColumns+` FROM authorizer a`+where+` ORDER BY a.appid`, q.AppIDs, q.Labels, q.All)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Authorizer, error) { return scanAuthorizer(row) })
-}

@@ -32,6 +32,14 @@ type Config struct {
 // merchants is the part of package authorize that codesubmit needs.
 type merchants interface {
 	Targets(ctx context.Context, q authorize.TargetQuery) ([]authorize.Target, []string, error)
+	NickNames(ctx context.Context, appids []string) (map[string]string, error)
+	CountTargets(ctx context.Context, q authorize.TargetQuery) (authorize.TargetCount, error)
+	NoteLive(ctx context.Context, db postgres.DB, appid string, v authorize.LiveVersion, seenAt time.Time) error
+	LiveVersions(ctx context.Context) ([]authorize.LiveCount, error)
+	LiveAt(ctx context.Context, f authorize.LiveFilter) ([]authorize.LiveMerchant, error)
+	LiveUnseen(ctx context.Context, scope int, before time.Time, limit int) ([]string, error)
+	Named(ctx context.Context, part string) (appids []string, err error)
+	CheckAuthorized(ctx context.Context, appid string) error
 	API(appid string) *wechat.Authorizer
 }
 
@@ -50,6 +58,8 @@ type Service struct {
 	platform  platform
 	announcer component.Announcer // nil: nobody is told
 	reads     *turn.Reads
+	recent    recentDomains
+	uploads   chan struct{} // files on their way to WeChat, which are in memory
 }
 
 // Deps are the parts that a Service works with.
@@ -89,7 +99,7 @@ func New(cfg Config, deps Deps) *Service {
 	}
 	return &Service{
 		reads: deps.Reads, cfg: cfg, db: deps.DB, locks: deps.Locker, queue: deps.Queue, merchants: deps.Merchants, platform: deps.Platform,
-		announcer: deps.Announcer,
+		announcer: deps.Announcer, uploads: make(chan struct{}, 2),
 	}
 }
 

@@ -19,6 +19,9 @@ type StepError struct {
 	ErrCode int    `json:"errcode,omitempty"`
 	ErrMsg  string `json:"errmsg,omitempty"`
 	RID     string `json:"rid,omitempty"`
+	// Names are the things it is about, for programs: domains without scheme, privacy keys. Kind says which domains.
+	Names []string `json:"names,omitempty"`
+	Kind  string   `json:"kind,omitempty"`
 }
 
 func (f *StepError) Error() string {
@@ -45,8 +48,14 @@ func failureOf(err error) *StepError {
 	return &StepError{Code: "internal", Detail: namesOnly(err.Error())}
 }
 
+// extJSONInvalid is the code of an ext_json that WeChat would not take.
+const extJSONInvalid = "ext_json_invalid"
+
 // quotaExhausted is the code of a submission that waits for the provider's monthly audit quota.
 const quotaExhausted = "quota_exhausted"
+
+// domainNotOnPlatform is the code of a merchant whose rollout wants a domain that the platform's own lists lack.
+const domainNotOnPlatform = "domain_not_on_platform"
 
 // codeFor gives errcodes that are known blockers the blocker's name.
 func codeFor(errcode int) string {
@@ -62,9 +71,11 @@ func codeFor(errcode int) string {
 	case 85009:
 		return "audit_running"
 	case 85017, 85018, 89020, 89021:
-		return "domain_not_on_platform"
+		return domainNotOnPlatform
 	case 85085:
 		return quotaExhausted
+	case dailyLimit, minuteLimit:
+		return rateLimited
 	case 61040:
 		return "privacy_api"
 	case 85014:
@@ -108,6 +119,9 @@ func judge(err error, write bool) verdict {
 	}
 	if refusal.Code == 61039 || refusal.Code == 45011 { // times that are known
 		return later
+	}
+	if codeFor(refusal.Code) == domainNotOnPlatform { // the operator adds it and retries
+		return block
 	}
 	switch wechat.ClassOf(err) {
 	case wechat.ClassTransient, wechat.ClassToken:

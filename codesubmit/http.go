@@ -18,14 +18,25 @@ const (
 	tagTemplates   = "templates"
 	tagRollouts    = "rollouts"
 	tagSubmissions = "submissions"
+	tagPreflights  = "preflights"
+	tagProfiles    = "profiles"
+	tagLive        = "live versions"
 )
 
 // RegisterAPI adds the routes of templates, rollouts and submissions.
 func (s *Service) RegisterAPI(api huma.API) {
 	s.routeTemplates(api)
 	s.routeRollouts(api)
+	s.routePlanning(api)
+	s.routePreflights(api)
+	s.routeProfiles(api)
+	s.routeLive(api)
+	s.routeExport(api)
 	s.routeSubmissions(api)
+	s.routeAudits(api)
 	s.routeOverview(api)
+	s.routeRollback(api)
+	s.routeByHand(api)
 }
 
 // RolloutView is a rollout as the API shows it.
@@ -38,12 +49,15 @@ type RolloutView struct {
 	UserDesc    string         `json:"user_desc"`
 	Counts      map[string]int `json:"counts" doc:"Submissions by state."`
 	Total       int            `json:"total"`
-	PauseReason string         `json:"pause_reason"`
+	PauseReason string         `json:"pause_reason" doc:"Why it is paused, or what merchants of a running one wait for."`
+	HeldUntil   *time.Time     `json:"held_until" doc:"When a window of WeChat's turns that merchants wait for; null: they wait for none."`
 	CreatedBy   string         `json:"created_by"`
 	CreatedAt   time.Time      `json:"created_at"`
 	StartAt     *time.Time     `json:"start_at"`
 	FinishedAt  *time.Time     `json:"finished_at"`
 	Spec        Spec           `json:"spec"`
+	Kind        RolloutKind    `json:"kind" enum:"release,rollback" doc:"rollback: takes the merchants of another rollout back."`
+	OfRolloutID *string        `json:"of_rollout_id" doc:"The rollout that a rollback takes back."`
 }
 
 func rolloutView(r *Rollout, lang string) RolloutView {
@@ -51,10 +65,15 @@ func rolloutView(r *Rollout, lang string) RolloutView {
 	for state, n := range r.Counts {
 		counts[string(state)] = n
 	}
+	var of *string
+	if r.OfID != 0 {
+		of = new(formatID(r.OfID))
+	}
 	return RolloutView{
 		ID: strconv.FormatInt(r.ID, 10), Name: r.Name, State: r.State, TemplateID: r.TemplateID, UserVersion: r.UserVersion,
-		UserDesc: r.UserDesc, Counts: counts, Total: r.Total, PauseReason: r.PauseReason.In(lang), CreatedBy: r.CreatedBy,
+		UserDesc: r.UserDesc, Counts: counts, Total: r.Total, PauseReason: r.standsFor().In(lang), HeldUntil: r.HeldUntil, CreatedBy: r.CreatedBy,
 		CreatedAt: r.CreatedAt.UTC(), StartAt: r.StartAt, FinishedAt: r.FinishedAt, Spec: r.Spec,
+		Kind: r.Kind, OfRolloutID: of,
 	}
 }
 
@@ -94,13 +113,6 @@ func (s *Service) routeRollouts(api huma.API) {
 		}
 		adminauth.SetTarget(ctx, strconv.FormatInt(r.ID, 10))
 		return &rolloutOutput{rolloutView(r, fault.LangFrom(ctx))}, nil
-	})
-
-	preflight := adminauth.Op(http.MethodPost, "/rollouts/preflight", "preflight-rollout", "Look what stands in the way, changing nothing", adminauth.Operator, tagRollouts)
-	preflight.MaxBodyBytes = 4 << 20
-	huma.Register(api, preflight, func(ctx context.Context, in *struct{ Body Spec }) (*struct{ Body PreflightResult }, error) {
-		result, err := s.PreflightRollout(ctx, &in.Body, fault.LangFrom(ctx))
-		return &struct{ Body PreflightResult }{result}, err
 	})
 
 	huma.Register(api, adminauth.Op(http.MethodGet, "/rollouts", "list-rollouts", "List rollouts, newest first", adminauth.Viewer, tagRollouts),

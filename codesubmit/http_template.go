@@ -36,12 +36,15 @@ type TemplateView struct {
 	SourceName   string    `json:"source_miniprogram"`
 	Developer    string    `json:"developer"`
 	TemplateType int64     `json:"template_type" doc:"0 ordinary, 1 standard (withdrawn by WeChat)."`
+	UsedBy       int       `json:"used_by" doc:"Submissions under way with it."`
+	Live         int64     `json:"live" doc:"Mini programs whose live version was made of it, by our record."`
 }
 
-func templateView(t wechat.Template) TemplateView {
+func templateView(t wechat.Template, use TemplateUse) TemplateView {
 	v := TemplateView{
 		TemplateID: int64(t.TemplateID), CreateTime: time.Unix(int64(t.CreateTime), 0).UTC(), UserVersion: t.UserVersion,
 		UserDesc: t.UserDesc, SourceAppID: t.SourceAppID, SourceName: t.SourceName, Developer: t.Developer, TemplateType: int64(t.TemplateType),
+		UsedBy: use.Open, Live: use.Live,
 	}
 	if t.DraftID != nil {
 		v.DraftID = new(int64(*t.DraftID))
@@ -74,9 +77,13 @@ func (s *Service) routeTemplates(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
+			uses, err := s.TemplateUses(ctx)
+			if err != nil {
+				return nil, err
+			}
 			page := httpserver.Page[TemplateView]{Items: make([]TemplateView, 0, len(list)), Total: new(int64(len(list)))}
 			for _, t := range list {
-				page.Items = append(page.Items, templateView(t))
+				page.Items = append(page.Items, templateView(t, uses[int64(t.TemplateID)]))
 			}
 			return &struct {
 				Body httpserver.Page[TemplateView]
@@ -95,18 +102,19 @@ func (s *Service) routeTemplates(api huma.API) {
 			return nil, err
 		}
 		adminauth.SetTarget(ctx, strconv.FormatInt(int64(t.TemplateID), 10))
-		return &struct{ Body TemplateView }{templateView(t)}, nil
+		return &struct{ Body TemplateView }{templateView(t, TemplateUse{})}, nil
 	})
 	huma.Register(api, adminauth.Op(http.MethodDelete, "/templates/{template_id}", "delete-template", "Delete a template", adminauth.Operator, tagTemplates),
 		func(ctx context.Context, in *struct {
 			TemplateID string `path:"template_id" maxLength:"20"`
+			Force      bool   `query:"force" doc:"Delete it though rollouts under way use it."`
 		},
 		) (*struct{}, error) {
 			id, err := strconv.ParseInt(in.TemplateID, 10, 64)
 			if err != nil || id < 0 {
 				return nil, fault.New(fault.NotFound, "There is no template %q.", in.TemplateID)
 			}
-			return nil, s.DeleteTemplate(ctx, id)
+			return nil, s.DeleteTemplate(ctx, id, in.Force)
 		})
 }
 
@@ -117,15 +125,6 @@ type Overview struct {
 }
 
 func (s *Service) routeOverview(api huma.API) {
-	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/{appid}/versions", "get-versions", "What WeChat has of a mini program now", adminauth.Viewer, tagSubmissions),
-		func(ctx context.Context, in *struct {
-			AppID string `path:"appid" maxLength:"64"`
-		},
-		) (*struct{ Body Slots }, error) {
-			slots, err := s.Versions(ctx, in.AppID)
-			return &struct{ Body Slots }{slots}, err
-		})
-
 	huma.Register(api, adminauth.Op(http.MethodGet, "/rollouts/overview", "get-rollout-overview", "Rollouts and submissions by state", adminauth.Viewer, tagRollouts),
 		func(ctx context.Context, _ *struct{}) (*struct{ Body Overview }, error) {
 			rollouts, submissions, err := s.Counts(ctx)

@@ -2,6 +2,7 @@ package codesubmit
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 type queue interface {
 	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) error
+	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) error
 }
 
 // AdvanceArgs looks at one submission, now or when its waiting is over.
@@ -27,7 +29,7 @@ func (AdvanceArgs) Kind() string { return "submission_advance" }
 // InsertOpts lets the job outlive a database that is away for long; refusals by WeChat are no errors of the job.
 func (AdvanceArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1000} }
 
-// StartRolloutArgs starts a rollout when its time has come.
+// StartRolloutArgs starts a rollout when its time has come, and gives its merchants their turn.
 type StartRolloutArgs struct {
 	RolloutID int64 `json:"rollout_id"`
 }
@@ -43,6 +45,23 @@ type ScreenshotsArgs struct {
 // Kind names the job in the queue.
 func (ScreenshotsArgs) Kind() string { return "submission_screenshots" }
 
+// PreflightArgs goes on with a preflight.
+type PreflightArgs struct {
+	PreflightID int64 `json:"preflight_id"`
+}
+
+// Kind names the job in the queue.
+func (PreflightArgs) Kind() string { return "rollout_preflight" }
+
+// LiveArgs asks what is live at merchants that were not asked for long.
+type LiveArgs struct{}
+
+// Kind names the job in the queue.
+func (LiveArgs) Kind() string { return "live_versions" }
+
+// InsertOpts lets one job serve all who want it.
+func (LiveArgs) InsertOpts() river.InsertOpts { return jobs.Once(1) }
+
 // SweepArgs wakes submissions whose job was lost.
 type SweepArgs struct{}
 
@@ -56,14 +75,35 @@ const sweepAfter = 6 * time.Minute
 func (s *Service) RegisterJobs(r *jobs.Runner) error {
 	jobs.Add(r, &advanceWorker{service: s})
 	jobs.Add(r, river.WorkFunc(func(ctx context.Context, job *river.Job[StartRolloutArgs]) error {
-		return s.StartRollout(ctx, job.Args.RolloutID)
+		sleep, err := s.GiveTurns(ctx, job.Args.RolloutID, job.ID)
+		if err != nil || sleep == 0 {
+			return err
+		}
+		return river.JobSnooze(sleep)
 	}))
 	jobs.Add(r, river.WorkFunc(func(ctx context.Context, job *river.Job[ScreenshotsArgs]) error {
-		return s.FetchScreenshots(ctx, job.Args.SubmissionID)
+		got, err := s.FetchScreenshots(ctx, job.Args.SubmissionID)
+		if err == nil && !got {
+			return river.JobSnooze(time.Second)
+		}
+		return err
 	}))
 	jobs.Add(r, river.WorkFunc(func(ctx context.Context, _ *river.Job[SweepArgs]) error {
-		return s.sweep(ctx)
+		return errors.Join(s.sweep(ctx), s.purgePreflights(ctx), s.dropMedia(ctx))
 	}))
+	jobs.Add(r, river.WorkFunc(func(ctx context.Context, job *river.Job[PreflightArgs]) error {
+		rest, err := s.workPreflight(ctx, job.Args.PreflightID)
+		if err != nil || rest == 0 {
+			return err
+		}
+		return river.JobSnooze(rest)
+	}))
+	jobs.Add(r, river.WorkFunc(func(ctx context.Context, _ *river.Job[LiveArgs]) error {
+		return s.readLive(ctx)
+	}))
+	if err := r.Schedule("live_versions", "@every 10m", func() river.JobArgs { return LiveArgs{} }); err != nil {
+		return err
+	}
 	return r.Schedule("submission_sweep", "@every 1m", func() river.JobArgs { return SweepArgs{} })
 }
 
@@ -93,27 +133,27 @@ func (s *Service) wake(ctx context.Context, tx pgx.Tx, id int64) error {
 	return s.queue.InsertTx(ctx, tx, AdvanceArgs{SubmissionID: id}, nil)
 }
 
+// sweep brings back what lost its job, for instance with a restored backup.
 func (s *Service) sweep(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		ids, err := s.overdue(ctx, tx, s.cfg.Now().Add(-sweepAfter), 200)
+		ids, err := s.overdue(ctx, tx, s.cfg.Now().Add(-sweepAfter), 1000)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if err := s.queue.InsertTx(ctx, tx, AdvanceArgs{SubmissionID: id}, nil); err != nil {
+		if err := s.enqueue(ctx, tx, ids); err != nil {
+			return err
+		}
+		rollouts, err := turnsOverdue(ctx, tx, s.cfg.Now().Add(-sweepAfter-s.cfg.AuditPoll))
+		if err != nil {
+			return err
+		}
+		for _, id := range rollouts { // few are under way at once
+			if err := s.enqueueStart(ctx, tx, id, nil); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-func (s *Service) enqueueStart(ctx context.Context, tx pgx.Tx, id int64, at *time.Time) error {
-	var opts *river.InsertOpts
-	if at != nil && s.cfg.Now().Before(*at) {
-		opts = &river.InsertOpts{ScheduledAt: *at}
-	}
-	return s.queue.InsertTx(ctx, tx, StartRolloutArgs{RolloutID: id}, opts)
 }
 
 // Hears implements component.EventHandler.

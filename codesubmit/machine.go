@@ -42,6 +42,7 @@ func (w *work) wrote(v *wechat.Version) bool {
 type outcome struct {
 	to      State      // not empty: go on to this state
 	wait    time.Time  // else: stay, look again then
+	until   time.Time  // what it waits for, where that is later than wait
 	err     error      // with a stay: what went wrong (an attempt is counted unless waiting)
 	waiting bool       // with err: a wait, not a failure
 	failure *StepError // with an end: why
@@ -57,6 +58,14 @@ func skipTo(to State, detail Fact) outcome { return outcome{to: to, skipped: tru
 
 func waitUntil(t time.Time, detail Fact) outcome { return outcome{wait: t, detail: detail} }
 
+// waitsFor is what is shown to be waited for; nil: the next look.
+func (o *outcome) waitsFor() *time.Time {
+	if o.until.After(o.wait) {
+		return &o.until
+	}
+	return nil
+}
+
 func blocked(code string, detail Fact) outcome {
 	return outcome{to: Blocked, failure: &StepError{Code: code, Detail: detail}}
 }
@@ -66,8 +75,8 @@ type handler func(ctx context.Context, w *work) outcome
 
 func (s *Service) handlers() map[State]handler {
 	return map[State]handler{
-		Queued:     s.takeTurn,
-		Preflight:  s.runPreflight,
+		Queued:     s.either(s.takeTurn, s.takeTurnBack),
+		Preflight:  s.either(s.runPreflight, s.preflightBack),
 		Domains:    s.setDomains,
 		Committing: s.commit,
 		Detecting:  s.detect,
@@ -76,7 +85,7 @@ func (s *Service) handlers() map[State]handler {
 		Submitting: s.submit,
 		Auditing:   s.readAudit,
 		Approved:   s.awaitRelease,
-		Releasing:  s.release,
+		Releasing:  s.either(s.release, s.rollBack),
 	}
 }
 
@@ -136,6 +145,9 @@ func (s *Service) advanceOnce(ctx context.Context, id, jobID int64) (sleep time.
 	}
 	out := s.wished(w)
 	if out == nil {
+		out = s.held(w)
+	}
+	if out == nil {
 		if err := s.startStep(ctx, w); err != nil {
 			return 0, false, ignoreMoved(err)
 		}
@@ -157,10 +169,10 @@ func (s *Service) advanceOnce(ctx context.Context, id, jobID int64) (sleep time.
 
 // rest is how long there is nothing to do.
 func (w *work) rest(now time.Time) time.Duration {
-	if w.look || w.WaitUntil == nil {
+	if w.look || w.nextLook == nil {
 		return 0
 	}
-	return w.WaitUntil.Sub(now)
+	return w.nextLook.Sub(now)
 }
 
 func ignoreMoved(err error) error {
@@ -178,6 +190,9 @@ func parked(w *work) bool {
 
 // wished turns an operator's wish into an outcome once no call is under way.
 func (s *Service) wished(w *work) *outcome {
+	if w.graying() {
+		return nil // what users have of it is taken back first
+	}
 	if w.sentAt == nil && (w.wish == wishCancel || w.wish == wishCancelWithdraw && w.State != Auditing) {
 		return &outcome{to: Canceled, failure: &StepError{Code: "canceled"}}
 	}
@@ -198,7 +213,12 @@ func (s *Service) failed(w *work, err error, write bool) outcome {
 		if errors.As(err, &refusal) && refusal.Code == 61039 {
 			return outcome{wait: now.Add(s.cfg.DetectionPoll), err: err, waiting: true, keep: inDoubt}
 		}
-		return outcome{wait: quotaTurns(err, now, poll), err: err, waiting: true, keep: inDoubt}
+		turns := quotaTurns(err, now, poll)
+		out := outcome{wait: turns, err: err, waiting: true, keep: inDoubt}
+		if refusal, ok := limited(err); ok {
+			out.apply = func(ctx context.Context, tx pgx.Tx) error { return s.limit(ctx, tx, w, refusal, turns) }
+		}
+		return out
 	case block:
 		return outcome{to: Blocked, failure: failureOf(err), keep: inDoubt}
 	case giveUp:
@@ -233,7 +253,7 @@ func (s *Service) takeTurn(ctx context.Context, w *work) outcome {
 		return s.failed(w, err, false)
 	}
 	for _, o := range older {
-		if o.sentAt != nil || o.State == Auditing || o.State == Releasing {
+		if o.sentAt != nil || o.State == Auditing || o.State == Releasing && o.gray == nil {
 			out := waitUntil(s.cfg.Now().Add(min(s.cfg.AuditPoll, time.Minute)), factOf("waits for submission %d", o.ID))
 			if w.spec.Strategy.WithdrawRunning {
 				out.apply = s.wishWithdrawn(o)
@@ -247,6 +267,9 @@ func (s *Service) takeTurn(ctx context.Context, w *work) outcome {
 	return outcome{to: Preflight, apply: func(ctx context.Context, tx pgx.Tx) error {
 		for _, o := range older {
 			f := &StepError{Code: "superseded", Detail: factOf("by rollout %d", w.RolloutID)}
+			if o.graying() {
+				f.Detail = factOf("by rollout %d; %d percent of the users keep this version until the newer one is released", w.RolloutID, o.gray.Percentage)
+			}
 			if err := s.end(ctx, tx, o, Superseded, f); err != nil && !errors.Is(err, errMoved) {
 				return err
 			}

@@ -17,7 +17,9 @@ import (
 
 const submissionColumns = `s.id, s.rollout_id, s.appid, s.state, s.template_id, s.user_version, s.marker, s.sent_at, s.attempts,
 	coalesce(s.audit_id, 0), coalesce(s.ended_audit_id, 0), s.audit_status, s.reason, s.go_submit, s.go_release, s.wish,
-	s.resume_state, s.admitted, s.sleeper, s.look, s.wait_until, s.error, s.created_at, s.updated_at, s.finished_at`
+	s.resume_state, s.admitted, s.sleeper, s.look, s.wait_until, s.next_look, s.gray, s.rollback,
+	s.error, s.created_at, s.updated_at, s.finished_at,
+	s.audit, s.submitted_at, s.audit_ended_at, s.speed_up, s.sped_up_at, s.speed_up_error`
 
 func scanSubmission(row pgx.CollectableRow) (*Submission, error) {
 	var s Submission
@@ -29,7 +31,9 @@ func (s *Submission) columns() []any {
 	return []any{
 		&s.ID, &s.RolloutID, &s.AppID, &s.State, &s.TemplateID, &s.UserVersion, &s.marker, &s.sentAt, &s.Attempts,
 		&s.AuditID, &s.endedAuditID, &s.AuditStatus, &s.Reason, &s.goSubmit, &s.goRelease, &s.wish,
-		&s.resume, &s.admitted, &s.sleeper, &s.look, &s.WaitUntil, &s.Failure, &s.CreatedAt, &s.UpdatedAt, &s.FinishedAt,
+		&s.resume, &s.admitted, &s.sleeper, &s.look, &s.WaitUntil, &s.nextLook, &s.gray, &s.back,
+		&s.Failure, &s.CreatedAt, &s.UpdatedAt, &s.FinishedAt,
+		&s.audit, &s.submittedAt, &s.auditEndedAt, &s.SpeedUp, &s.spedUpAt, &s.SpeedUpError,
 	}
 }
 
@@ -48,16 +52,19 @@ func (s *Service) load(ctx context.Context, id int64) (*work, error) {
 	w := &work{Submission: &Submission{}}
 	var spec []byte
 	var rollout RolloutState
-	const q = `SELECT ` + submissionColumns + `, r.spec, r.state, coalesce(st.state = 'running', false)
-		FROM submission s JOIN rollout r ON r.id = s.rollout_id
+	const q = `SELECT ` + submissionColumns + `, r.spec, r.state, coalesce(st.state = 'running', false), ` + heldColumns + `
+		FROM submission s JOIN rollout r ON r.id = s.rollout_id` + heldJoin + `
 		LEFT JOIN submission_step st ON st.submission_id = s.id AND st.name = s.state
 		WHERE s.id = $1`
-	err := s.db.QueryRow(ctx, q, id).Scan(append(w.columns(), &spec, &rollout, &w.stepRunning)...)
+	err := s.db.QueryRow(ctx, q, id).Scan(append(w.columns(), &spec, &rollout, &w.stepRunning, &w.heldUntil, &w.heldCode)...)
 	if err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal(spec, &w.spec); err != nil {
 		return nil, err
+	}
+	if w.audit != nil {
+		w.spec.Audit = *w.audit
 	}
 	w.paused = rollout == RolloutPaused || rollout == RolloutScheduled
 	w.api = s.merchants.API(w.AppID)
@@ -110,7 +117,12 @@ func (s *Service) record(ctx context.Context, w *work, out *outcome, jobID int64
 }
 
 func (s *Service) recordMove(ctx context.Context, tx pgx.Tx, w *work, out *outcome) error {
-	if out.to.Ended() {
+	if out.to == Released {
+		if err := s.released(ctx, tx, w); err != nil { // before the rollout's row, as whoever withdraws a merchant does
+			return err
+		}
+	}
+	if out.to.Ended() || out.to == Auditing { // before anything else that others lock too
 		if err := lockRollout(ctx, tx, w.RolloutID); err != nil {
 			return err
 		}
@@ -134,26 +146,30 @@ func (s *Service) recordMove(ctx context.Context, tx pgx.Tx, w *work, out *outco
 func (s *Service) move(ctx context.Context, tx pgx.Tx, sub *Submission, to State, failure *StepError, inDoubt bool) error {
 	const q = `UPDATE submission SET state = $3::text, sent_at = CASE WHEN $8::boolean THEN sent_at END, attempts = 0, error = $4, sleeper = 0, updated_at = $5::timestamptz,
 			wait_until = CASE WHEN $6::boolean THEN NULL ELSE $5::timestamptz END,
+			next_look = CASE WHEN $6::boolean THEN NULL ELSE $5::timestamptz END,
 			finished_at = CASE WHEN $6::boolean THEN $5::timestamptz END,
 			wish = CASE WHEN $6::boolean THEN '' ELSE wish END, look = false,
 			go_submit = go_submit AND $3::text <> 'auditing', go_release = go_release AND NOT $6::boolean,
 			resume_state = CASE WHEN $3::text IN ('blocked', 'failed', 'canceled', 'withdrawn', 'rejected') THEN $7::text ELSE '' END
 		WHERE id = $1 AND state = $2`
-	resume := sub.State
-	switch {
-	case to == Rejected || to == Withdrawn:
-		resume = Submitting
-	case resume == Queued, resume == Trial:
-		resume = Preflight
-		if sub.State == Trial {
-			resume = Submitting
-		}
-	}
+	resume := resumeAfter(sub.State, to)
 	tag, err := tx.Exec(ctx, q, sub.ID, sub.State, to, failure, s.cfg.Now(), to.Ended(), resume, inDoubt)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = errMoved
 	}
 	return err
+}
+
+// resumeAfter is where a retry goes on when a submission came from a state to an end.
+func resumeAfter(from, to State) State {
+	switch {
+	case to == Rejected, to == Withdrawn, from == Trial:
+		return Submitting
+	case from == Queued:
+		return Preflight
+	default:
+		return from
+	}
 }
 
 // end ends a submission from outside its own job; the caller holds its rollout's row.
@@ -188,14 +204,8 @@ func (s *Service) afterMove(ctx context.Context, tx pgx.Tx, sub *Submission, to 
 		}
 	}
 	if to.Ended() || to == Auditing { // others may follow now
-		var paced bool
-		if err := tx.QueryRow(ctx, `SELECT paced FROM rollout WHERE id = $1`, sub.RolloutID).Scan(&paced); err != nil {
+		if err := s.othersMayFollow(ctx, tx, sub.RolloutID); err != nil {
 			return err
-		}
-		if paced {
-			if err := s.enqueueStart(ctx, tx, sub.RolloutID, nil); err != nil {
-				return err
-			}
 		}
 	}
 	if err := live.Publish(ctx, tx, live.Event{
@@ -260,10 +270,10 @@ func (s *Service) recordStay(ctx context.Context, tx pgx.Tx, w *work, out *outco
 			failed = 1
 		}
 	}
-	const q = `UPDATE submission SET wait_until = $3, error = $4, attempts = attempts + $5, sleeper = $6, updated_at = $7,
+	const q = `UPDATE submission SET wait_until = coalesce($10, $3::timestamptz), next_look = $3::timestamptz, error = $4, attempts = attempts + $5, sleeper = $6, updated_at = $7,
 			sent_at = CASE WHEN $8::boolean THEN sent_at END, look = look AND NOT $9::boolean -- one that came meanwhile stays
 		WHERE id = $1 AND state = $2`
-	tag, err := tx.Exec(ctx, q, w.ID, w.State, out.wait, failure, failed, jobID, s.cfg.Now(), out.keep, w.look)
+	tag, err := tx.Exec(ctx, q, w.ID, w.State, out.wait, failure, failed, jobID, s.cfg.Now(), out.keep, w.look, out.waitsFor())
 	if err != nil {
 		return err
 	}
@@ -315,8 +325,8 @@ func (s *Service) park(ctx context.Context, w *work) error {
 	return err
 }
 
-func (s *Service) keepExtJSON(ctx context.Context, tx pgx.Tx, id int64, ext string) error {
-	_, err := tx.Exec(ctx, `UPDATE submission SET ext_json = $2 WHERE id = $1`, id, ext)
+func (s *Service) keepExtJSON(ctx context.Context, id int64, ext string) error {
+	_, err := s.db.Exec(ctx, `UPDATE submission SET ext_json = $2 WHERE id = $1`, id, ext)
 	return err
 }
 
@@ -330,8 +340,11 @@ func (s *Service) setWish(ctx context.Context, tx pgx.Tx, id int64, wish string)
 	return err
 }
 
-func (s *Service) setAudit(ctx context.Context, tx pgx.Tx, id, auditID int64, status wechat.AuditState) error {
-	_, err := tx.Exec(ctx, `UPDATE submission SET audit_id = $2, audit_status = $3, reason = '' WHERE id = $1`, id, auditID, status)
+// setAudit begins a new audit, which WeChat took at a time.
+func (s *Service) setAudit(ctx context.Context, tx pgx.Tx, id, auditID int64, at time.Time, speedUp bool) error {
+	_, err := tx.Exec(ctx, `UPDATE submission SET audit_id = $2, audit_status = $3, reason = '', reason_group = '', submitted_at = $4,
+			audit_ended_at = NULL, speed_up = CASE WHEN $5::boolean THEN 'wanted' ELSE '' END, sped_up_at = NULL, speed_up_error = NULL
+		WHERE id = $1`, id, auditID, wechat.AuditRunning, at, speedUp)
 	return err
 }
 
@@ -340,8 +353,9 @@ func (s *Service) setAuditRunning(ctx context.Context, tx pgx.Tx, id int64, stat
 	return err
 }
 
-func (s *Service) setAuditEnd(ctx context.Context, tx pgx.Tx, id, auditID int64, status wechat.AuditState, reason string) error {
-	_, err := tx.Exec(ctx, `UPDATE submission SET ended_audit_id = $2, audit_status = $3, reason = $4 WHERE id = $1`, id, auditID, status, reason)
+func (s *Service) setAuditEnd(ctx context.Context, tx pgx.Tx, w *work, status wechat.AuditState, reason, group string) error {
+	_, err := tx.Exec(ctx, `UPDATE submission SET ended_audit_id = $2, audit_status = $3, reason = $4, reason_group = $5, audit_ended_at = $6 WHERE id = $1`,
+		w.ID, w.AuditID, status, reason, group, s.cfg.Now())
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,8 +36,8 @@ func (s *Service) insertRollout(ctx context.Context, tx pgx.Tx, spec *Spec, targ
 	for i, t := range targets {
 		appids[i], markers[i] = t.AppID, newMarker()
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO submission (rollout_id, appid, state, template_id, user_version, marker, wait_until, created_at, updated_at)
-		SELECT $1, t.appid, 'queued', $2, $3, t.marker, $4, $4, $4 FROM unnest($5::text[], $6::text[]) AS t (appid, marker)`,
+	_, err = tx.Exec(ctx, `INSERT INTO submission (rollout_id, appid, state, template_id, user_version, marker, wait_until, next_look, created_at, updated_at)
+		SELECT $1, t.appid, 'queued', $2, $3, t.marker, $4, $4, $4, $4 FROM unnest($5::text[], $6::text[]) AS t (appid, marker)`,
 		id, spec.TemplateID, spec.UserVersion, s.cfg.Now(), appids, markers)
 	if err != nil {
 		return 0, err
@@ -44,13 +45,13 @@ func (s *Service) insertRollout(ctx context.Context, tx pgx.Tx, spec *Spec, targ
 	return id, publishRollout(ctx, tx, id, state)
 }
 
-const rolloutColumns = `r.id, r.name, r.state, r.template_id, r.user_version, r.user_desc, r.spec, r.total, r.pause_reason, r.created_by, r.created_at, r.start_at, r.finished_at, r.resumed_at`
+const rolloutColumns = `r.id, r.name, r.state, r.template_id, r.user_version, r.user_desc, r.spec, r.total, r.pause_reason, r.created_by, r.created_at, r.start_at, r.finished_at, r.resumed_at, r.turns_at, r.turns_job, r.kind, coalesce(r.of_rollout_id, 0)`
 
 func scanRollout(row pgx.Row) (*Rollout, error) {
 	var r Rollout
 	var spec []byte
 	err := row.Scan(&r.ID, &r.Name, &r.State, &r.TemplateID, &r.UserVersion, &r.UserDesc, &spec, &r.Total, &r.PauseReason,
-		&r.CreatedBy, &r.CreatedAt, &r.StartAt, &r.FinishedAt, &r.resumedAt)
+		&r.CreatedBy, &r.CreatedAt, &r.StartAt, &r.FinishedAt, &r.resumedAt, &r.turnsAt, &r.turnsJob, &r.Kind, &r.OfID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fault.New(fault.NotFound, "There is no such rollout.")
 	}
@@ -126,7 +127,10 @@ func addCounts(ctx context.Context, db postgres.DB, list []*Rollout) error {
 		byID[id].Counts[state] = n
 		return nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return addHolds(ctx, db, byID, ids)
 }
 
 // Counts is the number of submissions in each state over rollouts that are not over, for the dashboard.
@@ -182,25 +186,68 @@ type SubmissionFilter struct {
 	AppID     string
 	State     State
 	Latest    bool // only a merchant's newest
+	Query     string
 	After     int64
+	named     []string // merchants whose names match Query
 	Limit     int
 }
 
 // Submissions lists submissions and counts them all.
 func (s *Service) Submissions(ctx context.Context, f SubmissionFilter) ([]*Submission, int64, error) {
-	const where = ` FROM submission s WHERE ($1::bigint = 0 OR s.rollout_id = $1::bigint) AND ($2::text = '' OR s.appid = $2::text) AND ($3::text = '' OR s.state = $3::text)
-		AND (NOT $4::boolean OR NOT EXISTS (SELECT 1 FROM submission n WHERE n.appid = s.appid AND n.id > s.id))`
-	args := []any{f.RolloutID, f.AppID, f.State, f.Latest}
+	if f.Query != "" {
+		named, err := s.merchants.Named(ctx, f.Query)
+		if err != nil {
+			return nil, 0, err
+		}
+		f.named = named
+	}
+	where, args := f.where()
 	var total int64
-	if err := s.db.QueryRow(ctx, `SELECT count(*)`+where, args...).Scan(&total); err != nil {
+	if err := s.db.QueryRow(ctx, `SELECT count(*) FROM submission s`+where, args...).Scan(&total); err != nil {
 		return nil, 0, err
 	}
-	rows, err := s.db.Query(ctx, `SELECT `+submissionColumns+where+` AND ($5::bigint = 0 OR s.id < $5::bigint) ORDER BY s.id DESC LIMIT $6`, append(args, f.After, f.Limit)...)
-	if err != nil {
-		return nil, 0, err
-	}
-	list, err := pgx.CollectRows(rows, scanSubmission)
+	list, err := s.submissionPage(ctx, f)
 	return list, total, err
+}
+
+func (s *Service) submissionPage(ctx context.Context, f SubmissionFilter) ([]*Submission, error) {
+	where, args := f.where()
+	if f.After != 0 {
+		args = append(args, f.After)
+		where += fmt.Sprintf(` AND s.id < $%d`, len(args))
+	}
+	args = append(args, f.Limit)
+	rows, err := s.db.Query(ctx, `SELECT `+submissionColumns+` FROM submission s`+where+fmt.Sprintf(` ORDER BY s.id DESC LIMIT $%d`, len(args)), args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanSubmission)
+}
+
+// where names only what is asked for, so that each combination finds its index.
+func (f SubmissionFilter) where() (text string, args []any) {
+	text = ` WHERE true`
+	add := func(condition string, arg any) {
+		args = append(args, arg)
+		text += fmt.Sprintf(` AND `+condition, len(args))
+	}
+	if f.RolloutID != 0 {
+		add(`s.rollout_id = $%d`, f.RolloutID)
+	}
+	if f.AppID != "" {
+		add(`s.appid = $%d`, f.AppID)
+	}
+	if f.State != "" {
+		add(`s.state = $%d`, f.State)
+	}
+	if f.Query != "" {
+		args = append(args, like(f.Query), f.named)
+		text += fmt.Sprintf(` AND (s.appid ILIKE $%d OR s.appid = ANY($%d))`, len(args)-1, len(args))
+	}
+	if f.Latest {
+		text += ` AND NOT EXISTS (SELECT FROM submission n WHERE n.appid = s.appid AND n.id > s.id)`
+	}
+	return text, args
 }
 
 func (s *Service) submissionByID(ctx context.Context, id int64) (*Submission, error) {
@@ -245,17 +292,6 @@ func (s *Service) steps(ctx context.Context, id int64) ([]Step, error) {
 	})
 }
 
-func (s *Service) screenshots(ctx context.Context, id int64) ([]Screenshot, error) {
-	rows, err := s.db.Query(ctx, `SELECT c.id, c.content_type, c.image IS NOT NULL, c.error FROM submission_screenshot c
-		JOIN submission s ON s.id = c.submission_id AND s.ended_audit_id = c.audit_id WHERE c.submission_id = $1 ORDER BY c.id`, id)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Screenshot, err error) {
-		return c, row.Scan(&c.ID, &c.ContentType, &c.Ready, &c.Error)
-	})
-}
-
 func (s *Service) screenshot(ctx context.Context, submissionID, id int64) (image []byte, contentType string, err error) {
 	err = s.db.QueryRow(ctx, `SELECT image, content_type FROM submission_screenshot WHERE id = $1 AND submission_id = $2 AND image IS NOT NULL`,
 		id, submissionID).Scan(&image, &contentType)
@@ -289,27 +325,9 @@ func openOf(ctx context.Context, tx pgx.Tx, appid string) ([]*Submission, error)
 	return pgx.CollectRows(rows, scanSubmission)
 }
 
-func newerOpen(ctx context.Context, tx pgx.Tx, sub *Submission) (int64, error) {
-	var id int64
-	err := tx.QueryRow(ctx, `SELECT id FROM submission WHERE appid = $1 AND id > $2 AND finished_at IS NULL ORDER BY id LIMIT 1`, sub.AppID, sub.ID).Scan(&id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
-	}
-	return id, err
-}
-
-// reopen takes an ended submission up again, and its rollout with it.
-func reopen(ctx context.Context, tx pgx.Tx, sub *Submission, to State, now time.Time) error {
-	const q = `UPDATE submission SET state = $3, finished_at = NULL, attempts = 0, error = NULL, wish = '', sleeper = 0, admitted = true, wait_until = $4, updated_at = $4,
-		resume_state = '' WHERE id = $1 AND state = $2`
-	tag, err := tx.Exec(ctx, q, sub.ID, sub.State, to, now)
-	if err != nil {
-		return err
-	}
-	if tag.RowsAffected() == 0 {
-		return errMoved
-	}
-	_, err = tx.Exec(ctx, `UPDATE rollout SET state = 'running', finished_at = NULL WHERE id = $1 AND state IN ('completed', 'canceled')`, sub.RolloutID)
+// reopenRollout takes a rollout up again when one of its submissions is.
+func reopenRollout(ctx context.Context, tx pgx.Tx, id int64) error {
+	_, err := tx.Exec(ctx, `UPDATE rollout SET state = 'running', finished_at = NULL WHERE id = $1 AND state IN ('completed', 'canceled')`, id)
 	return err
 }
 
@@ -322,8 +340,8 @@ func setGo(ctx context.Context, tx pgx.Tx, id int64, submit, release bool) error
 // restored backup.
 func (s *Service) overdue(ctx context.Context, tx pgx.Tx, before time.Time, limit int) ([]int64, error) {
 	rows, err := tx.Query(ctx, `SELECT s.id FROM submission s JOIN rollout r ON r.id = s.rollout_id
-		WHERE s.finished_at IS NULL AND s.admitted AND s.wait_until < $1 AND (r.state IN ('running', 'canceled') OR s.state = 'auditing')
-		ORDER BY s.wait_until LIMIT $2`, before, limit)
+		WHERE s.finished_at IS NULL AND s.admitted AND s.next_look < $1 AND (r.state IN ('running', 'canceled') OR s.state = 'auditing')
+		ORDER BY s.next_look LIMIT $2`, before, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -351,7 +369,7 @@ func tallyOf(ctx context.Context, tx pgx.Tx, r *Rollout) (t tally, err error) {
 	const q = `SELECT
 			count(*) FILTER (WHERE state IN ('failed', 'rejected') AND finished_at > coalesce($2::timestamptz, '-infinity')),
 			count(*) FILTER (WHERE state IN ('released', 'failed', 'rejected') AND finished_at > coalesce($2::timestamptz, '-infinity')),
-			count(*) FILTER (WHERE admitted AND finished_at IS NULL AND state NOT IN ('auditing', 'approved', 'releasing'))
+			count(*) FILTER (WHERE admitted AND finished_at IS NULL AND (state NOT IN ('auditing', 'approved', 'releasing') OR rollback IS NOT NULL))
 		FROM submission WHERE rollout_id = $1`
 	err = tx.QueryRow(ctx, q, r.ID, r.resumedAt).Scan(&t.failed, &t.finished, &t.underWay)
 	return t, err
@@ -365,11 +383,39 @@ func firstSubmissions(ctx context.Context, tx pgx.Tx, rolloutID int64, n int) ([
 	return pgx.CollectRows(rows, scanSubmission)
 }
 
-// markAdmitted takes the next n waiting submissions in order of their ids; 0 takes all.
-func markAdmitted(ctx context.Context, tx pgx.Tx, rolloutID int64, n int) ([]int64, error) {
-	rows, err := tx.Query(ctx, `UPDATE submission SET admitted = true WHERE id IN (
-			SELECT id FROM submission WHERE rollout_id = $1 AND NOT admitted AND finished_at IS NULL ORDER BY id LIMIT nullif($2::bigint, 0) FOR UPDATE)
-		RETURNING id`, rolloutID, n)
+// markAdmitted takes the next n waiting submissions in order of their ids.
+func markAdmitted(ctx context.Context, tx pgx.Tx, rolloutID int64, n int, now time.Time) ([]int64, error) {
+	rows, err := tx.Query(ctx, `UPDATE submission SET admitted = true, error = NULL, wait_until = $3, next_look = $3 WHERE id IN (
+			SELECT id FROM submission WHERE rollout_id = $1 AND NOT admitted AND finished_at IS NULL ORDER BY id LIMIT $2 FOR UPDATE)
+		RETURNING id`, rolloutID, n, now)
+	return sortedIDs(rows, err)
+}
+
+// turnsOverdue finds rollouts that nobody has given turns in for long although merchants wait for one.
+func turnsOverdue(ctx context.Context, tx pgx.Tx, before time.Time) ([]int64, error) {
+	rows, err := tx.Query(ctx, `UPDATE rollout r SET turns_job = 0, turns_due = true
+		WHERE r.finished_at IS NULL AND greatest(r.turns_at, r.created_at, r.start_at) < $1 AND r.state IN ('running', 'scheduled')
+			AND EXISTS (SELECT 1 FROM submission s WHERE s.rollout_id = r.id AND NOT s.admitted AND s.finished_at IS NULL)
+		RETURNING r.id`, before)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// lookAtWaiting finds the submissions of a rollout that have had their turn and not ended. Those that wait for a quota are
+// to look again whatever they wait for.
+func lookAtWaiting(ctx context.Context, tx pgx.Tx, rolloutID int64) ([]int64, error) {
+	return sortedIDs(tx.Query(ctx, `UPDATE submission SET look = look OR coalesce(error ->> 'code' = $2, false)
+		WHERE rollout_id = $1 AND finished_at IS NULL AND admitted RETURNING id`, rolloutID, quotaExhausted))
+}
+
+// lookAtState marks the submissions of a rollout that are in a state to be looked at now.
+func lookAtState(ctx context.Context, tx pgx.Tx, rolloutID int64, state State) ([]int64, error) {
+	return sortedIDs(tx.Query(ctx, `UPDATE submission SET look = true WHERE rollout_id = $1 AND state = $2 RETURNING id`, rolloutID, state))
+}
+
+func sortedIDs(rows pgx.Rows, err error) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -2,12 +2,9 @@ package codesubmit
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/wxsteward/wxsteward/authorize"
 	"github.com/wxsteward/wxsteward/internal/fault"
@@ -17,32 +14,32 @@ import (
 // developmentScope is permission set 18 (小程序开发与数据分析), without which no call of this package works.
 const developmentScope = 18
 
-// Blocker is one thing that stands in a merchant's way.
-type Blocker struct {
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
-	Hint   string `json:"hint"`
-}
-
-// PreflightResult says which targets could start now.
-type PreflightResult struct {
-	Ready   []string            `json:"ready"`
-	Blocked []BlockedAuthorizer `json:"blocked"`
-}
-
-// BlockedAuthorizer is a merchant and all that stands in its way.
-type BlockedAuthorizer struct {
-	AppID    string    `json:"appid"`
-	NickName string    `json:"nick_name"`
-	Blockers []Blocker `json:"blockers"`
-}
-
-// shared are facts about the platform that one preflight reads once.
+// shared are facts about the platform and the template that one preflight finds out once.
 type shared struct {
-	once          sync.Once
-	err           error
-	serverDomains []string
-	webDomains    []string
+	domains remembered[platformDomains]
+	recent  *remembered[platformDomains] // in place of domains; nil: our own
+	quota   remembered[wechat.AuditQuota]
+	pages   remembered[[]string]
+}
+
+// remembered is a fact that is asked for until there is an answer; those that want it meanwhile wait.
+type remembered[T any] struct {
+	mu    sync.Mutex
+	known bool
+	value T
+}
+
+func (r *remembered[T]) get(read func() (T, error)) (T, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known {
+		return r.value, nil
+	}
+	value, err := read()
+	if err == nil {
+		r.value, r.known = value, true
+	}
+	return value, err
 }
 
 // runPreflight is the step: what preflight finds blocks the merchant, except a foreign audit, which is waited for.
@@ -51,7 +48,10 @@ func (s *Service) runPreflight(ctx context.Context, w *work) outcome {
 	if err != nil {
 		return s.failed(w, err, false)
 	}
-	found, err := s.inspect(ctx, m, w.spec, w.api, &shared{}, w.marker)
+	found, err := s.inspect(ctx, m, w.spec, w.api, s.recent.facts(s.cfg.Now()), w.marker)
+	if err == nil && slices.ContainsFunc(found, func(f *StepError) bool { return f.Code == domainNotOnPlatform }) {
+		found, err = s.inspect(ctx, m, w.spec, w.api, s.recent.anew(s.cfg.Now()), w.marker) // it may have come since
+	}
 	if err != nil {
 		return s.failed(w, err, false)
 	}
@@ -65,6 +65,9 @@ func (s *Service) runPreflight(ctx context.Context, w *work) outcome {
 			first.Detail = allOf(found)
 		}
 		return outcome{to: Blocked, failure: &first}
+	}
+	if found[0].Code == quotaExhausted {
+		return s.quotaUsedUp(w, found[0])
 	}
 	return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), err: found[0], waiting: true}
 }
@@ -83,63 +86,19 @@ func allOf(found []*StepError) Fact {
 	return all
 }
 
-// PreflightRollout looks at every target of a rollout without changing anything.
-func (s *Service) PreflightRollout(ctx context.Context, spec *Spec, lang string) (PreflightResult, error) {
-	spec.normalise()
-	targets, err := s.validTargets(ctx, spec)
-	if err != nil {
-		return PreflightResult{}, err
-	}
-	result := PreflightResult{Ready: []string{}, Blocked: []BlockedAuthorizer{}}
-	blockers := make([][]Blocker, len(targets))
-	facts := &shared{}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(8)
-	for i, m := range targets {
-		g.Go(func() error {
-			release, err := s.reads.Acquire(ctx, m.AppID)
-			if err != nil {
-				return err
-			}
-			defer release()
-			found, err := s.inspect(ctx, m, spec, s.merchants.API(m.AppID), facts, "")
-			if err != nil {
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				found = append(found, failureOf(err)) // one merchant's trouble must not hide the others
-			}
-			for _, f := range found {
-				detail := f.Detail.In(lang)
-				if f.ErrCode != 0 {
-					detail = fmt.Sprintf("errcode %d: %s (rid %s)", f.ErrCode, f.ErrMsg, f.RID)
-				}
-				blockers[i] = append(blockers[i], Blocker{Code: f.Code, Detail: detail, Hint: f.hint(lang)})
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return PreflightResult{}, err
-	}
-	for i, m := range targets {
-		if len(blockers[i]) == 0 {
-			result.Ready = append(result.Ready, m.AppID)
-		} else {
-			result.Blocked = append(result.Blocked, BlockedAuthorizer{AppID: m.AppID, NickName: m.NickName, Blockers: blockers[i]})
-		}
-	}
-	return result, nil
-}
-
-// inspect asks what stands in one merchant's way. It only reads. The error is for what could not be found out.
+// inspect asks what stands in one merchant's way. It only reads. The error is for what could not be found out; marker
+// names a submission that is under way and whose own audit does not count.
 func (s *Service) inspect(
 	ctx context.Context, m authorize.Target, spec *Spec, api *wechat.Authorizer, facts *shared, marker string,
 ) ([]*StepError, error) {
-	if own := inspectRecord(m, spec); len(own) > 0 {
-		return own, nil // without authorization or permission every further call would only say so again
+	if standing := inspectStanding(m); standing != nil {
+		return []*StepError{standing}, nil //nolint:nilerr // it is what was found out: every call would only say so again
 	}
-	var found []*StepError
+	pages, err := facts.pages.get(func() ([]string, error) { return s.templatePages(ctx, spec.TemplateID) })
+	if err != nil {
+		return nil, err
+	}
+	found := inspectRecord(m, spec, pages)
 	add := func(code string, detail Fact) {
 		found = append(found, &StepError{Code: code, Detail: detail})
 	}
@@ -158,6 +117,8 @@ func (s *Service) inspect(
 	}
 	if len(categories) == 0 {
 		add("category_missing", factOf("no approved category"))
+	} else if missing := spec.Audit.missingCategories(categories); len(missing) > 0 {
+		add("category_missing", factOf("the merchant does not have %s", strings.Join(missing, ", ")))
 	}
 	latest, err := api.LatestAuditStatus(ctx)
 	switch {
@@ -167,50 +128,65 @@ func (s *Service) inspect(
 	case underAudit(latest.State) && (marker == "" || !strings.Contains(latest.UserDesc, marker)):
 		add("audit_running", factOf("audit %d of version %s is under way", latest.AuditID, latest.UserVersion))
 	}
-	quota, err := api.QueryQuota(ctx)
+	quota, err := facts.quota.get(func() (wechat.AuditQuota, error) { return s.auditQuota(ctx, api) })
 	if err != nil {
 		return found, err
 	}
 	if quota.Rest <= 0 {
-		add(quotaExhausted, factOf("%d of %d submissions of this month are left", quota.Rest, quota.Limit))
+		found = append(found, quotaFact(quota))
+	}
+	closed, err := suspended(ctx, api)
+	if err != nil {
+		return found, err
+	}
+	if closed {
+		add("visit_closed", factOf("the mini program is live and its service is suspended"))
 	}
 	missing, err := s.missingPlatformDomains(ctx, spec.Domains, facts)
 	if err != nil {
 		return found, err
 	}
-	if len(missing) > 0 {
-		add("domain_not_on_platform", namesOnly(strings.Join(missing, ", ")))
-	}
+	found = append(found, missing.findings()...)
 	if marker != "" {
 		return found, nil // the privacy step judges the code that is committed now, not the last one
 	}
-	privacy, err := api.Privacy(ctx, 2)
+	privacy, err := api.Privacy(ctx, wechat.PrivacyDevelopment)
 	if err != nil {
 		return found, err
 	}
 	if keys := keysWithoutText(privacy, spec.Privacy); len(keys) > 0 && privacy.CodeExist == 1 {
-		add("privacy_missing", namesOnly(strings.Join(keys, ", ")))
+		found = append(found, &StepError{Code: "privacy_missing", Detail: namesOnly(strings.Join(keys, ", ")), Names: keys})
 	}
 	return found, nil
 }
 
-// inspectRecord is what our own record of the merchant already tells.
-func inspectRecord(m authorize.Target, spec *Spec) []*StepError {
-	one := func(code string, detail Fact) []*StepError { return []*StepError{{Code: code, Detail: detail}} }
+// inspectStanding is what keeps every call for a merchant from working; nil for nothing.
+func inspectStanding(m authorize.Target) *StepError {
 	switch {
 	case m.Status != "authorized":
-		return one("unauthorized", factOf("authorization withdrawn"))
+		return &StepError{Code: "unauthorized", Detail: factOf("authorization withdrawn")}
+	case m.ReauthorizeSince != nil:
+		return &StepError{Code: "unauthorized", Detail: factOf("WeChat takes no token of this merchant any more")}
 	case m.Kind != "miniprogram":
-		return one("not_miniprogram", factOf("kind is %s", m.Kind))
+		return &StepError{Code: "not_miniprogram", Detail: factOf("kind is %s", m.Kind)}
 	case !slices.Contains(m.FuncScopes, developmentScope):
-		return one("scope_missing", factOf("permission set 18 is not granted"))
+		return &StepError{Code: "scope_missing", Detail: factOf("permission set 18 is not granted")}
 	}
+	return nil
+}
+
+// inspectRecord is what our own record of the merchant already tells. Details that were never read tell nothing.
+func inspectRecord(m authorize.Target, spec *Spec, pages []string) []*StepError {
 	var found []*StepError
-	if m.NickName == "" || m.HeadImg == "" || m.Signature == "" {
+	if m.InfoAt != nil && (m.NickName == "" || m.HeadImg == "" || m.Signature == "") {
 		found = append(found, &StepError{Code: "not_initialised", Detail: factOf("name, avatar or introduction is empty")})
 	}
-	if _, err := renderExtJSON(spec.ExtJSON, m); err != nil {
-		found = append(found, &StepError{Code: "ext_json_invalid", Detail: factFrom(err)})
+	ext, err := renderExtJSON(spec.ExtJSON, m)
+	if err != nil {
+		return append(found, &StepError{Code: extJSONInvalid, Detail: factFrom(err)})
+	}
+	if wrong := faultsOfExtJSON(ext, m.AppID, pages); !wrong.IsZero() {
+		found = append(found, &StepError{Code: extJSONInvalid, Detail: wrong})
 	}
 	return found
 }
@@ -219,46 +195,81 @@ func underAudit(state wechat.AuditState) bool {
 	return state == wechat.AuditRunning || state == wechat.AuditDelayed
 }
 
-// missingPlatformDomains lists wanted names that the platform's own lists lack; modify_domain would refuse them with
+// suspended reports whether users of a version that is live are turned away, by the owner's wish or as a penalty. What
+// WeChat tells of a mini program that was never released means nothing.
+func suspended(ctx context.Context, api *wechat.Authorizer) (bool, error) {
+	open, err := api.VisitStatus(ctx)
+	if err != nil || open {
+		return false, err
+	}
+	version, err := api.VersionInfo(ctx)
+	return err == nil && version.Live != nil, err
+}
+
+// platformDomains are the platform's lists in the copy that counts, hosts without scheme.
+type platformDomains struct{ server, webview []string }
+
+// The kinds of domains a finding can be about, as component/domains calls them.
+const (
+	serverDomains  = "server"
+	webviewDomains = "webview"
+)
+
+// findings tells of each list what it lacks.
+func (d platformDomains) findings() []*StepError {
+	var found []*StepError
+	for _, list := range []struct {
+		kind  string
+		names []string
+	}{{serverDomains, d.server}, {webviewDomains, d.webview}} {
+		if len(list.names) > 0 {
+			found = append(found, &StepError{
+				Code: "domain_not_on_platform", Kind: list.kind, Detail: namesOnly(strings.Join(list.names, ", ")), Names: list.names,
+			})
+		}
+	}
+	return found
+}
+
+// missingPlatformDomains lists wanted hosts that the platform's own lists lack; modify_domain would refuse them with
 // 85017 or 85018. The platform is asked once for each preflight.
-func (s *Service) missingPlatformDomains(ctx context.Context, wanted *DomainSpec, facts *shared) ([]string, error) {
+func (s *Service) missingPlatformDomains(ctx context.Context, wanted *DomainSpec, facts *shared) (platformDomains, error) {
+	var missing platformDomains
 	if wanted == nil {
-		return nil, nil
+		return missing, nil
 	}
-	facts.once.Do(func() {
-		server, err := s.platform.API().ModifyServerDomain(ctx, wechat.DomainGet, nil, false)
-		if err != nil {
-			facts.err = err
-			return
-		}
-		facts.serverDomains = inForce(server)
-		web, err := s.platform.API().ModifyJumpDomain(ctx, wechat.DomainGet, nil, false)
-		if err != nil {
-			facts.err = err
-			return
-		}
-		facts.webDomains = inForce(web)
-	})
-	if facts.err != nil {
-		return nil, facts.err
+	have, err := facts.platform().get(func() (platformDomains, error) { return s.platformDomains(ctx) })
+	if err != nil {
+		return missing, err
 	}
-	var missing []string
+	note := func(list *[]string, host string, ok bool) {
+		if !ok && !slices.Contains(*list, host) {
+			*list = append(*list, host)
+		}
+	}
 	for _, list := range [][]string{wanted.Request, wanted.WSRequest, wanted.Upload, wanted.Download, wanted.UDP, wanted.TCP} {
 		for _, name := range list {
 			_, host, _ := strings.Cut(name, "://")
-			if !slices.Contains(facts.serverDomains, host) && !slices.Contains(missing, name) {
-				missing = append(missing, name)
-			}
+			note(&missing.server, host, slices.ContainsFunc(have.server, func(d string) bool { return strings.EqualFold(d, host) }))
 		}
 	}
 	for _, name := range wanted.Webview {
 		_, host, _ := strings.Cut(name, "://")
-		within := func(d string) bool { return host == d || strings.HasSuffix(host, "."+d) }
-		if !slices.ContainsFunc(facts.webDomains, within) && !slices.Contains(missing, name) {
-			missing = append(missing, name)
+		within := func(d string) bool {
+			return strings.EqualFold(host, d) || strings.HasSuffix(strings.ToLower(host), "."+strings.ToLower(d))
 		}
+		note(&missing.webview, host, slices.ContainsFunc(have.webview, within))
 	}
 	return missing, nil
+}
+
+func (s *Service) platformDomains(ctx context.Context) (platformDomains, error) {
+	server, err := s.platform.API().ModifyServerDomain(ctx, wechat.DomainGet, nil, false)
+	if err != nil {
+		return platformDomains{}, err
+	}
+	webview, err := s.platform.API().ModifyJumpDomain(ctx, wechat.DomainGet, nil, false)
+	return platformDomains{inForce(server), inForce(webview)}, err
 }
 
 // inForce is the list that counts: the published copy once there is one.
@@ -277,9 +288,10 @@ func (s *Service) validTargets(ctx context.Context, spec *Spec) ([]authorize.Tar
 	if err := s.templateExists(ctx, spec.TemplateID); err != nil {
 		return nil, err
 	}
-	targets, missing, err := s.merchants.Targets(ctx, authorize.TargetQuery{
-		AppIDs: spec.Targets.AppIDs, Labels: spec.Targets.Labels, All: spec.Targets.All,
-	})
+	if err := s.mediaFits(ctx, &spec.Audit); err != nil {
+		return nil, err
+	}
+	targets, missing, err := s.merchants.Targets(ctx, spec.Targets.query())
 	if err != nil {
 		return nil, err
 	}

@@ -9,10 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/wxsteward/wxsteward/authorize"
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/fault"
-	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
 // RolloutState is where a rollout stands.
@@ -39,12 +37,20 @@ type Rollout struct {
 	Total       int
 	Counts      map[State]int
 	PauseReason Fact
-	CreatedBy   string
-	CreatedAt   time.Time
-	StartAt     *time.Time
-	FinishedAt  *time.Time
+	// HeldUntil is when a window of WeChat's turns that some of its merchants wait for; nil: they wait for none.
+	HeldUntil  *time.Time
+	CreatedBy  string
+	CreatedAt  time.Time
+	StartAt    *time.Time
+	FinishedAt *time.Time
 
+	Kind RolloutKind
+	OfID int64 // of the rollout that a rollback takes back; 0 for a release
+
+	heldBy    string // code of that wait
 	resumedAt *time.Time
+	turnsAt   time.Time
+	turnsJob  int64
 }
 
 // CreateRollout checks the request, writes rollout and submissions and enqueues the start, in one transaction.
@@ -76,65 +82,26 @@ func (s *Service) CreateRollout(ctx context.Context, spec Spec, by string, made 
 	return r, nil
 }
 
-// StartRollout starts a rollout when its time has come, and gives merchants their turn. It is called again whenever one
-// of them has come far enough for others to follow.
-func (s *Service) StartRollout(ctx context.Context, id int64) error {
-	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		r, err := lockedRollout(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		switch r.State {
-		case RolloutScheduled:
-			if r.StartAt != nil && s.cfg.Now().Before(*r.StartAt) {
-				return s.enqueueStart(ctx, tx, id, r.StartAt)
-			}
-			if err := setRolloutState(ctx, tx, id, RolloutRunning, Fact{}); err != nil {
-				return err
-			}
-		case RolloutRunning:
-		case RolloutPaused, RolloutCompleted, RolloutCanceled:
-			return nil
-		}
-		return s.admit(ctx, tx, r)
-	})
-}
-
-// wakeAll enqueues every submission of a rollout that has had its turn and has not ended. One that waits for quota asks
-// for it again at once.
+// wakeAll has every submission of a rollout looked at that has had its turn and has not ended. One that waits for quota
+// asks for it again at once.
 func (s *Service) wakeAll(ctx context.Context, tx pgx.Tx, id int64) error {
-	open, err := openSubmissions(ctx, tx, id)
+	if err := doubtQuota(ctx, tx); err != nil {
+		return err
+	}
+	ids, err := lookAtWaiting(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	for _, sub := range open {
-		if !sub.admitted {
-			continue
-		}
-		if sub.Failure != nil && sub.Failure.Code == quotaExhausted {
-			if err := setLook(ctx, tx, sub.ID); err != nil {
-				return err
-			}
-		}
-		if err := s.queue.InsertTx(ctx, tx, AdvanceArgs{SubmissionID: sub.ID}, nil); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.enqueue(ctx, tx, ids)
 }
 
 // wakeState makes the submissions of a rollout that are in one state be looked at now.
 func (s *Service) wakeState(ctx context.Context, tx pgx.Tx, id int64, state State) error {
-	subs, err := submissionsInStates(ctx, tx, id, []State{state})
+	ids, err := lookAtState(ctx, tx, id, state)
 	if err != nil {
 		return err
 	}
-	for _, sub := range subs {
-		if err := s.wake(ctx, tx, sub.ID); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.enqueue(ctx, tx, ids)
 }
 
 // PauseRollout holds every submission back at its next step; audits under way are still watched.
@@ -183,10 +150,8 @@ func (s *Service) CancelRollout(ctx context.Context, id int64, withdraw bool) (*
 		if err != nil {
 			return err
 		}
-		for _, sub := range open {
-			if err := s.cancelInTx(ctx, tx, sub, withdraw); err != nil {
-				return err
-			}
+		if err := s.cancelMany(ctx, tx, open, withdraw); err != nil {
+			return err
 		}
 		return s.announceDone(ctx, tx, id, r.Name, component.OutcomeCanceled)
 	})
@@ -202,12 +167,7 @@ func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, error) {
 		if len(subs) == 0 {
 			return fault.New(fault.Conflict, "Nothing to retry: no submission of this rollout is failed, blocked or rejected.")
 		}
-		for _, sub := range subs {
-			if err := s.retryInTx(ctx, tx, sub); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.retryMany(ctx, tx, subs)
 	})
 }
 
@@ -268,6 +228,13 @@ func (s *Service) TakeSubmission(ctx context.Context, id int64, action Action) e
 			if sub.State != Auditing {
 				return refuse()
 			}
+			left, err := s.withdrawalsLeft(ctx, []string{sub.AppID})
+			if err != nil {
+				return err
+			}
+			if left[sub.AppID].none() {
+				return left[sub.AppID].refusal()
+			}
 			if err := s.setWish(ctx, tx, id, wishWithdraw); err != nil {
 				return err
 			}
@@ -281,7 +248,7 @@ func (s *Service) TakeSubmission(ctx context.Context, id int64, action Action) e
 			}
 			return s.wake(ctx, tx, id)
 		case ActionRelease:
-			if sub.State != Approved {
+			if sub.State != Approved && !sub.graying() {
 				return refuse()
 			}
 			if err := setGo(ctx, tx, id, false, true); err != nil {
@@ -297,18 +264,19 @@ func (s *Service) TakeSubmission(ctx context.Context, id int64, action Action) e
 // Action is what an operator may ask of one submission.
 type Action string
 
-// The actions; speed-up is a call of its own, SpeedUp.
+// The actions; speed-up is not for TakeSubmission but a call of its own, SpeedUp.
 const (
 	ActionRetry    Action = "retry"
 	ActionCancel   Action = "cancel"
 	ActionSubmit   Action = "submit"
 	ActionRelease  Action = "release"
 	ActionWithdraw Action = "withdraw"
+	ActionSpeedUp  Action = "speed-up"
 )
 
 // cancelInTx ends a submission now, or as soon as the outcome of a call under way is known.
 func (s *Service) cancelInTx(ctx context.Context, tx pgx.Tx, sub *Submission, withdraw bool) error {
-	if sub.sentAt == nil && (sub.State != Auditing || !withdraw) {
+	if sub.endsAtOnce(withdraw) {
 		return s.end(ctx, tx, sub, Canceled, &StepError{Code: "canceled"})
 	}
 	wish := wishCancel
@@ -325,45 +293,22 @@ func (s *Service) retryInTx(ctx context.Context, tx pgx.Tx, sub *Submission) err
 	if err := lockRollout(ctx, tx, sub.RolloutID); err != nil {
 		return err
 	}
-	newer, err := newerOpen(ctx, tx, sub)
-	if err != nil {
+	if err := s.retryMany(ctx, tx, []*Submission{sub}); err != nil {
 		return err
 	}
-	if newer != 0 {
-		return fault.New(fault.Conflict, "Submission %d of a newer rollout is under way for %s; cancel that one first.", newer, sub.AppID)
-	}
-	to := sub.resume
-	if sub.State == Rejected {
-		to = Submitting
-	}
-	if to == "" || !allowed(sub.State, to) {
-		to = Preflight
-	}
-	if err := reopen(ctx, tx, sub, to, s.cfg.Now()); err != nil {
-		return err
-	}
-	if err := s.afterMove(ctx, tx, sub, to); err != nil {
-		return err
-	}
-	return s.wake(ctx, tx, sub.ID)
+	return publishRollout(ctx, tx, sub.RolloutID, "")
 }
 
-// SpeedUp asks WeChat to review sooner (加急); the provider has few of these a month.
-func (s *Service) SpeedUp(ctx context.Context, id int64) error {
-	sub, err := s.submissionByID(ctx, id)
-	if err != nil {
-		return err
+// retryAt is where a retry goes on.
+func (s *Submission) retryAt() State {
+	to := s.resume
+	if s.State == Rejected {
+		to = Submitting
 	}
-	if sub.State != Auditing || sub.AuditID == 0 {
-		return fault.New(fault.Conflict, "Only a submission in audit can be sped up; this one is %s.", sub.State)
+	if to == "" || !allowed(s.State, to) {
+		to = Preflight
 	}
-	err = s.locks.Do(ctx, lockKey(sub.AppID), func(ctx context.Context) error {
-		return s.merchants.API(sub.AppID).SpeedUpAudit(ctx, sub.AuditID)
-	})
-	if wechat.IsCode(err, 89404) { // already sped up
-		return nil
-	}
-	return err
+	return to
 }
 
 // TrialQR is the picture that testers scan to open the trial version.
@@ -402,22 +347,11 @@ func (s *Service) AuditNews(ctx context.Context, appid string) error {
 
 // nickNames maps appids to names in one query, for lists.
 func (s *Service) nickNames(ctx context.Context, subs []*Submission) (map[string]string, error) {
-	if len(subs) == 0 {
-		return map[string]string{}, nil
-	}
 	appids := make([]string, 0, len(subs))
 	for _, sub := range subs {
 		appids = append(appids, sub.AppID)
 	}
-	targets, _, err := s.merchants.Targets(ctx, authorize.TargetQuery{AppIDs: appids})
-	if err != nil {
-		return nil, err
-	}
-	names := make(map[string]string, len(targets))
-	for _, t := range targets {
-		names[t.AppID] = t.NickName
-	}
-	return names, nil
+	return s.merchants.NickNames(ctx, appids)
 }
 
 // storedSpec is a spec without its lists of targets, which may be long and are read only by people.

@@ -28,13 +28,6 @@ type Spec struct {
 	StartAt     *time.Time      `json:"start_at,omitempty"`
 }
 
-// Targets names the merchants; the three may combine.
-type Targets struct {
-	AppIDs []string `json:"appids,omitempty" maxItems:"20000"`
-	Labels []string `json:"labels,omitempty" maxItems:"200"`
-	All    bool     `json:"all,omitempty"`
-}
-
 // DomainSpec is a merchant's wanted domain lists, each name with its scheme. A list that is absent stays as it is at
 // WeChat, an empty one is emptied.
 type DomainSpec struct {
@@ -70,23 +63,12 @@ type PrivacySetting struct {
 	PrivacyText string `json:"privacy_text" minLength:"1"`
 }
 
-// AuditSpec is what goes to WeChat's reviewers.
-type AuditSpec struct {
-	Submit           string             `json:"submit,omitempty" enum:"auto,manual" default:"auto"`
-	ItemList         []wechat.AuditItem `json:"item_list,omitempty" maxItems:"5"`
-	VersionDesc      string             `json:"version_desc,omitempty" doc:"Release notes; the place for a test account."`
-	FeedbackInfo     string             `json:"feedback_info,omitempty" maxLength:"200"`
-	PrivacyAPINotUse bool               `json:"privacy_api_not_use,omitempty"`
-	UGCDeclare       *wechat.UGCDeclare `json:"ugc_declare,omitempty"`
-	OrderPath        string             `json:"order_path,omitempty"`
-}
-
 // ReleaseSpec says when an approved version goes live.
 type ReleaseSpec struct {
-	Mode         string          `json:"mode,omitempty" enum:"auto,manual" default:"auto"`
-	Window       string          `json:"window,omitempty" doc:"Cron expression: minute hour day month weekday, in TIMEZONE; empty: any time."`
-	Gray         []int           `json:"gray,omitempty"`
-	GrayInterval json.RawMessage `json:"gray_interval,omitempty"`
+	Mode         string  `json:"mode,omitempty" enum:"auto,manual" default:"auto"`
+	Window       string  `json:"window,omitempty" doc:"Cron expression: minute hour day month weekday, in TIMEZONE; empty: any time."`
+	Gray         []int   `json:"gray,omitempty" maxItems:"100" doc:"Growing percentages of the users, 1 to 100; after the last comes everybody. Empty: everybody at once."`
+	GrayInterval *string `json:"gray_interval,omitempty" nullable:"true" doc:"How long each step lasts, e.g. 2h; null: the next one is released by hand."`
 }
 
 // StrategySpec says in what order merchants get their turn.
@@ -120,9 +102,7 @@ func (s *Spec) check() error {
 	if utf8.RuneCountInString(s.UserVersion) > 64 || strings.TrimSpace(s.UserVersion) == "" {
 		wrong.Add("body.user_version", "1 to 64 characters are needed.", s.UserVersion)
 	}
-	if len(s.Targets.AppIDs) == 0 && len(s.Targets.Labels) == 0 && !s.Targets.All {
-		wrong.Add("body.targets", "Name merchants: appids, labels or all.", nil)
-	}
+	s.Targets.check("body.targets", &wrong)
 	if err := checkExtJSON(s.ExtJSON); err != nil {
 		wrong.Add("body.ext_json", "%s", nil, err)
 	}
@@ -131,25 +111,30 @@ func (s *Spec) check() error {
 			wrong.Add("body.release.window", "Not a cron expression of five fields (minute hour day month weekday), such as \"* 2-5 * * *\".", s.Release.Window)
 		}
 	}
-	if len(s.Release.Gray) > 0 || (len(s.Release.GrayInterval) > 0 && string(s.Release.GrayInterval) != "null") {
-		wrong.Add("body.release.gray", "Gray releases are not available yet; leave gray empty to release to everybody.", nil)
-	}
+	s.Release.checkGray(&wrong)
+	s.Audit.check(&wrong)
 	if s.Domains != nil {
-		s.Domains.check(&wrong)
+		s.Domains.check("body.domains", &wrong)
 	}
 	if s.Privacy != nil {
-		o := s.Privacy.OwnerSetting
-		if o.ContactEmail == "" && o.ContactPhone == "" && o.ContactQQ == "" && o.ContactWeixin == "" {
-			wrong.Add("body.privacy.owner_setting", "WeChat wants at least one contact: e-mail, phone, QQ or WeChat id.", nil)
-		}
-		if o.NoticeMethod == "" {
-			wrong.Add("body.privacy.owner_setting.notice_method", "WeChat wants the way users are told of changes, such as 弹窗.", nil)
-		}
+		s.Privacy.check("body.privacy", &wrong)
 	}
 	return wrong.Err()
 }
 
-func (d *DomainSpec) check(wrong *fault.Collector) {
+// check finds faults of a guideline that stands at a place in the request.
+func (p *PrivacySpec) check(at string, wrong *fault.Collector) {
+	o := p.OwnerSetting
+	if o.ContactEmail == "" && o.ContactPhone == "" && o.ContactQQ == "" && o.ContactWeixin == "" {
+		wrong.Add(at+".owner_setting", "WeChat wants at least one contact: e-mail, phone, QQ or WeChat id.", nil)
+	}
+	if o.NoticeMethod == "" {
+		wrong.Add(at+".owner_setting.notice_method", "WeChat wants the way users are told of changes, such as 弹窗.", nil)
+	}
+}
+
+// check finds faults of lists that stand at a place in the request.
+func (d *DomainSpec) check(at string, wrong *fault.Collector) {
 	for _, list := range []struct {
 		name, scheme string
 		names        []string
@@ -163,12 +148,12 @@ func (d *DomainSpec) check(wrong *fault.Collector) {
 		{"webview", "https://", d.Webview},
 	} {
 		if len(list.names) > 200 {
-			wrong.Add("body.domains."+list.name, "WeChat takes at most 200 domains of a kind.", nil)
+			wrong.Add(at+"."+list.name, "WeChat takes at most 200 domains of a kind.", nil)
 		}
 		for _, n := range list.names {
 			host, ok := strings.CutPrefix(n, list.scheme)
 			if !ok || host == "" || strings.ContainsAny(host, "/?# \t\n;") {
-				wrong.Add("body.domains."+list.name, "A domain here is %shost[:port] without path.", n, list.scheme)
+				wrong.Add(at+"."+list.name, "A domain here is %shost[:port] without path.", n, list.scheme)
 			}
 		}
 	}

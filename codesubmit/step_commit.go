@@ -31,7 +31,10 @@ func (s *Service) commit(ctx context.Context, w *work) outcome {
 	}
 	ext, err := renderExtJSON(w.spec.ExtJSON, m)
 	if err != nil {
-		return blocked("ext_json_invalid", factFrom(err))
+		return blocked(extJSONInvalid, factFrom(err))
+	}
+	if err := s.keepExtJSON(ctx, w.ID, ext); err != nil { // before the call: its answer may be lost
+		return s.failed(w, err, false)
 	}
 	err = s.send(ctx, w, func(ctx context.Context) error {
 		return w.api.Commit(ctx, wechat.CommitRequest{
@@ -41,9 +44,7 @@ func (s *Service) commit(ctx context.Context, w *work) outcome {
 	if err != nil {
 		return s.failed(w, err, true)
 	}
-	return outcome{to: Detecting, apply: func(ctx context.Context, tx pgx.Tx) error {
-		return s.keepExtJSON(ctx, tx, w.ID, ext)
-	}}
+	return advance(Detecting)
 }
 
 // detect waits for WeChat's check of the committed code for privacy interfaces. Committing again would start
@@ -61,6 +62,7 @@ func (s *Service) detect(ctx context.Context, w *work) outcome {
 		return blocked("privacy_api", factOf("without permission: %s; not declared: %s",
 			strings.Join(info.WithoutAuth, ", "), strings.Join(info.WithoutConf, ", ")))
 	}
+	s.learnPages(ctx, w)
 	return advance(Privacy)
 }
 

@@ -14,11 +14,11 @@ func (s *Service) setDomains(ctx context.Context, w *work) outcome {
 	if w.spec.Domains == nil {
 		return skipTo(Committing, factOf("domains stay as they are"))
 	}
-	server, err := s.setServerDomains(ctx, w)
+	server, err := s.setServerDomains(ctx, w.api, w.spec.Domains)
 	if err != nil {
 		return s.failed(w, err, false)
 	}
-	web, err := s.setWebviewDomains(ctx, w)
+	web, err := s.setWebviewDomains(ctx, w.api, w.spec.Domains.Webview)
 	if err != nil {
 		return s.failed(w, err, false)
 	}
@@ -28,42 +28,41 @@ func (s *Service) setDomains(ctx context.Context, w *work) outcome {
 	return advance(Committing)
 }
 
-func (s *Service) setServerDomains(ctx context.Context, w *work) (changed bool, err error) {
-	now, err := w.api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
+func (s *Service) setServerDomains(ctx context.Context, api *wechat.Authorizer, spec *DomainSpec) (changed bool, err error) {
+	now, err := api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
 	if err != nil {
 		return false, err
 	}
-	wanted := w.spec.Domains.server(now.Domains)
+	wanted := spec.server(now.Domains)
 	if len(domainGaps(wanted, now.Domains, true)) == 0 {
 		return false, nil
 	}
-	result, err := w.api.ModifyDomain(ctx, wechat.DomainSet, wanted)
+	result, err := api.ModifyDomain(ctx, wechat.DomainSet, wanted)
 	if wechat.IsCode(err, 85017) { // nothing to change, or not on the platform: only the lists can tell
-		result, err = w.api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
+		result, err = api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
 	}
 	if err != nil {
 		return false, err
 	}
 	// errcode 0 may come with names left out, told or not.
 	if gaps := domainGaps(wanted, result.Domains, false); len(gaps) > 0 {
-		missing, err := s.missingPlatformDomains(ctx, w.spec.Domains, &shared{})
+		missing, err := s.missingPlatformDomains(ctx, spec, &shared{})
 		if err != nil {
 			return false, err
 		}
-		if len(missing) > 0 {
-			return false, &StepError{Code: "domain_not_on_platform", Detail: namesOnly(strings.Join(missing, ", "))}
+		if found := missing.findings(); len(found) > 0 {
+			return false, found[0]
 		}
 		return false, &StepError{Code: "domain_refused", Detail: namesOnly(strings.Join(gaps, ", "))}
 	}
 	return true, nil
 }
 
-func (s *Service) setWebviewDomains(ctx context.Context, w *work) (changed bool, err error) {
-	wanted := w.spec.Domains.Webview
+func (s *Service) setWebviewDomains(ctx context.Context, api *wechat.Authorizer, wanted []string) (changed bool, err error) {
 	if wanted == nil {
 		return false, nil
 	}
-	now, err := w.api.SetWebviewDomain(ctx, wechat.DomainGet, nil)
+	now, err := api.SetWebviewDomain(ctx, wechat.DomainGet, nil)
 	if wechat.IsCode(err, 89231) && len(wanted) == 0 { // individuals have none and may not even ask
 		return false, nil
 	}
@@ -73,12 +72,12 @@ func (s *Service) setWebviewDomains(ctx context.Context, w *work) (changed bool,
 	if sameSet(now, wanted) {
 		return false, nil
 	}
-	result, err := w.api.SetWebviewDomain(ctx, wechat.DomainSet, wanted)
+	result, err := api.SetWebviewDomain(ctx, wechat.DomainSet, wanted)
 	if err != nil && !wechat.IsCode(err, 89019) { // 89019: no change
 		return false, err
 	}
 	if err != nil || len(result) == 0 { // some servers answer without the list
-		if result, err = w.api.SetWebviewDomain(ctx, wechat.DomainGet, nil); err != nil {
+		if result, err = api.SetWebviewDomain(ctx, wechat.DomainGet, nil); err != nil {
 			return false, err
 		}
 	}

@@ -12,22 +12,9 @@ import (
 // setPrivacy writes the guideline that the rollout wants and makes sure that every key found in the code has a text:
 // without one WeChat's reviewers reject. Texts of other keys that are there already are kept.
 func (s *Service) setPrivacy(ctx context.Context, w *work) outcome {
-	now, err := w.api.Privacy(ctx, wechat.PrivacyDevelopment)
+	now, changed, err := setGuideline(ctx, w.api, w.spec.Privacy)
 	if err != nil {
-		return s.failed(w, err, false)
-	}
-	changed := false
-	if wanted := w.spec.Privacy; wanted != nil && !guidelineHas(now, wanted) {
-		if err := w.api.SetPrivacy(ctx, guidelineRequest(now, wanted)); err != nil {
-			return s.failed(w, err, false) // a repeat does no harm: it is read and compared first
-		}
-		changed = true
-		if now, err = w.api.Privacy(ctx, wechat.PrivacyDevelopment); err != nil { // texts are lost without an errcode
-			return s.failed(w, err, false)
-		}
-		if lost := textsLost(now, wanted); len(lost) > 0 {
-			return blocked("privacy_not_kept", namesOnly(strings.Join(lost, ", ")))
-		}
+		return s.failed(w, err, false) // a repeat does no harm: it is read and compared first
 	}
 	if keys := keysWithoutText(now, nil); len(keys) > 0 {
 		return blocked("privacy_missing", namesOnly(strings.Join(keys, ", ")))
@@ -40,6 +27,24 @@ func (s *Service) setPrivacy(ctx context.Context, w *work) outcome {
 		return skipTo(next, factOf("guideline is complete already"))
 	}
 	return advance(next)
+}
+
+// setGuideline writes the guideline that is wanted, if that is not what is there; nil leaves it as it is.
+func setGuideline(ctx context.Context, api *wechat.Authorizer, wanted *PrivacySpec) (now wechat.Privacy, changed bool, err error) {
+	now, err = api.Privacy(ctx, wechat.PrivacyDevelopment)
+	if err != nil || wanted == nil || guidelineHas(now, wanted) {
+		return now, false, err
+	}
+	if err := api.SetPrivacy(ctx, guidelineRequest(now, wanted)); err != nil {
+		return now, false, err
+	}
+	if now, err = api.Privacy(ctx, wechat.PrivacyDevelopment); err != nil { // texts are lost without an errcode
+		return now, true, err
+	}
+	if lost := textsLost(now, wanted); len(lost) > 0 {
+		return now, true, &StepError{Code: "privacy_not_kept", Detail: namesOnly(strings.Join(lost, ", "))}
+	}
+	return now, true, nil
 }
 
 // keysWithoutText lists the keys that WeChat found in the code and for which neither the guideline nor the rollout has

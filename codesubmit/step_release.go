@@ -3,8 +3,7 @@ package codesubmit
 import (
 	"context"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
+	"time"
 
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
@@ -19,8 +18,10 @@ func (s *Service) awaitRelease(ctx context.Context, w *work) outcome {
 		return advance(Releasing) // by hand: ignores the window
 	}
 	now := s.cfg.Now()
+	var opens time.Time
 	if w.spec.Release.Mode == "auto" {
-		opens, err := windowOpens(w.spec.Release.Window, now, s.cfg.Location)
+		var err error
+		opens, err = windowOpens(w.spec.Release.Window, now, s.cfg.Location)
 		switch {
 		case err != nil:
 			return blocked("window_invalid", factFrom(err))
@@ -39,31 +40,35 @@ func (s *Service) awaitRelease(ctx context.Context, w *work) outcome {
 	if isLive(version, w) {
 		return outcome{to: Released, detail: factOf("released in WeChat's console")}
 	}
-	if out := s.stillApproved(ctx, w); out != nil {
+	if _, out := s.stillApproved(ctx, w); out != nil {
 		return *out
 	}
-	return waitUntil(now.Add(s.cfg.AuditPoll), Fact{})
+	out := waitUntil(now.Add(s.cfg.AuditPoll), Fact{})
+	if !opens.IsZero() {
+		out.until, out.detail = opens, factOf("waits for the release window")
+	}
+	return out
 }
 
 // stillApproved asks whether release would publish our version: it publishes the last approved one, whosever that is.
-// nil means yes.
-func (s *Service) stillApproved(ctx context.Context, w *work) *outcome {
+// A nil outcome means yes.
+func (s *Service) stillApproved(ctx context.Context, w *work) (wechat.Audit, *outcome) {
 	latest, err := w.api.LatestAuditStatus(ctx)
 	if err != nil {
 		out := s.failed(w, err, false)
 		out.keep = w.sentAt != nil
-		return &out
+		return latest, &out
 	}
 	if latest.AuditID == w.AuditID && latest.State == wechat.AuditApproved {
-		return nil
+		return latest, nil
 	}
 	if latest.AuditID == w.AuditID && latest.State == wechat.AuditWithdrawn {
-		return &outcome{to: Blocked, failure: &StepError{Code: "audit_changed", Detail: factOf("the approved version was withdrawn")}, apply: s.resumeAt(w, Submitting)}
+		return latest, &outcome{to: Blocked, failure: &StepError{Code: "audit_changed", Detail: factOf("the approved version was withdrawn")}, apply: s.resumeAt(w, Submitting)}
 	}
-	return &outcome{to: Blocked, failure: &StepError{Code: "audit_changed", Detail: factOf("WeChat's latest audit is of version %s, not ours", latest.UserVersion)}, apply: s.resumeAt(w, Submitting)}
+	return latest, &outcome{to: Blocked, failure: &StepError{Code: "audit_changed", Detail: factOf("WeChat's latest audit is of version %s, not ours", latest.UserVersion)}, apply: s.resumeAt(w, Submitting)}
 }
 
-// release publishes the approved version, once, and looks that it is live. A lost answer is read from release_info.
+// release publishes the approved version, to everybody or to more and more of the users.
 func (s *Service) release(ctx context.Context, w *work) outcome {
 	version, err := w.api.VersionInfo(ctx)
 	if err != nil {
@@ -74,22 +79,33 @@ func (s *Service) release(ctx context.Context, w *work) outcome {
 	if isLive(version, w) {
 		return s.verified(ctx, w)
 	}
+	if len(w.spec.Release.Gray) > 0 || w.gray != nil {
+		return s.releaseInSteps(ctx, w)
+	}
+	return s.releaseToAll(ctx, w)
+}
+
+// releaseToAll publishes the approved version, once, and looks that it is live. A lost answer is read from release_info.
+func (s *Service) releaseToAll(ctx context.Context, w *work) outcome {
 	if w.sentAt != nil {
 		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
 			return outcome{wait: minTime(rest, s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("release sent, live version is not ours yet")}}
+		}
+		if w.canceled() { // the call in doubt did nothing
+			return outcome{to: Canceled, failure: &StepError{Code: "canceled"}}
 		}
 		if w.Attempts >= releaseChecks {
 			return blocked("release_not_visible", factOf("the live version is not ours"))
 		}
 	}
-	if out := s.stillApproved(ctx, w); out != nil {
+	if _, out := s.stillApproved(ctx, w); out != nil {
 		return *out
 	}
-	err = s.send(ctx, w, w.api.Release)
+	err := s.send(ctx, w, w.api.Release)
 	if err != nil && !wechat.IsCode(err, 85052) { // 85052: already released
 		return s.failed(w, err, true)
 	}
-	if version, err = w.api.VersionInfo(ctx); err != nil || !isLive(version, w) {
+	if version, err := w.api.VersionInfo(ctx); err != nil || !isLive(version, w) {
 		return outcome{wait: s.cfg.Now().Add(s.cfg.RetryBase), keep: true, err: &StepError{Code: "release_not_visible", Detail: factOf("accepted, not live yet")}}
 	}
 	return s.verified(ctx, w)
@@ -106,9 +122,7 @@ func (s *Service) verified(ctx context.Context, w *work) outcome {
 			}
 		}
 	}
-	return outcome{to: Released, detail: detail, apply: func(ctx context.Context, tx pgx.Tx) error {
-		return s.setAuditEnd(ctx, tx, w.ID, w.AuditID, wechat.AuditApproved, "")
-	}}
+	return outcome{to: Released, detail: detail, apply: both(s.auditIs(w, wechat.AuditApproved), s.keepGray(w, nil))}
 }
 
 func isLive(v wechat.VersionInfo, w *work) bool { return w.wrote(v.Live) }

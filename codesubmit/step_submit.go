@@ -2,7 +2,9 @@ package codesubmit
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,13 +14,17 @@ import (
 // submit hands the trial version to WeChat's reviewers, once. WeChat is asked first what it has in audit: our own
 // version there means that an answer was lost, a foreign one is waited for (errcode 85009).
 func (s *Service) submit(ctx context.Context, w *work) outcome {
+	speedUp, err := s.wantsSpeedUp(ctx, w)
+	if err != nil {
+		return s.failed(w, err, false)
+	}
 	latest, err := w.api.LatestAuditStatus(ctx)
 	switch {
 	case wechat.IsCode(err, 85058): // never submitted through this platform
 	case err != nil:
 		return s.failed(w, err, false)
-	case s.isOurAudit(w, latest) && latest.AuditID != w.endedAuditID:
-		return s.submitted(w, latest.AuditID, factOf("found in audit after an answer was lost"))
+	case w.isOurAudit(latest):
+		return s.submitted(w, latest.AuditID, s.begun(latest), speedUp, factOf("found in audit after an answer was lost"))
 	case underAudit(latest.State):
 		return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, keep: w.sentAt != nil, err: &StepError{
 			Code: "audit_running", Detail: factOf("audit %d of version %s is under way", latest.AuditID, latest.UserVersion),
@@ -29,54 +35,115 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("outcome unknown, reading back")}}
 		}
 	}
-	if w.Failure != nil && w.Failure.Code == quotaExhausted { // what is left is asked for before it is tried again
-		quota, err := w.api.QueryQuota(ctx)
-		if err != nil {
-			return s.failed(w, err, false)
-		}
-		if quota.Rest <= 0 {
-			return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, keep: w.sentAt != nil, err: w.Failure}
-		}
+	if out := s.quotaLeft(ctx, w); out != nil {
+		return *out
+	}
+	if out := s.trialStays(ctx, w); out != nil {
+		return *out
+	}
+	files, err := s.upload(ctx, w)
+	if errors.Is(err, errUploadsBusy) {
+		out := waitUntil(s.cfg.Now().Add(uploadPause), factOf("waits until other files are uploaded"))
+		out.keep = w.sentAt != nil
+		return out
+	}
+	if err != nil {
+		return s.failed(w, err, false)
 	}
 	var auditID int64
+	at := s.cfg.Now()
 	err = s.send(ctx, w, func(ctx context.Context) error {
 		var err error
-		auditID, err = w.api.SubmitAudit(ctx, auditRequest(w.spec.Audit))
+		auditID, err = w.api.SubmitAudit(ctx, auditRequest(w.spec.Audit, files))
 		return err
 	})
 	switch {
 	case wechat.IsCode(err, 85009): // just after a rejection, or submitted elsewhere: wait and read again
 		return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, err: err}
 	case wechat.IsCode(err, 85085): // read again at the audit poll, for extra quota may be granted any time
-		return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, err: err}
+		out := s.quotaUsedUp(w, err)
+		out.keep = false
+		out.apply = func(ctx context.Context, tx pgx.Tx) error { return emptyQuota(ctx, tx, s.cfg.Now()) }
+		return out
 	case wechat.IsCode(err, 85086), wechat.IsCode(err, 86001): // the code we committed is gone
 		return outcome{to: Blocked, failure: failureOf(err), apply: s.resumeAt(w, Committing)}
+	case wechat.IsCode(err, 85056, 85092) && len(files.ids) > 0 && !files.fresh: // WeChat has dropped them before its time
+		return outcome{wait: s.cfg.Now().Add(pause(s.cfg.RetryBase, 1)), err: err, apply: func(ctx context.Context, tx pgx.Tx) error {
+			return s.forgetUploads(ctx, tx, w.AppID, files.ids)
+		}}
 	case err != nil:
 		return s.failed(w, err, true)
 	}
-	return s.submitted(w, auditID, Fact{})
+	return s.submitted(w, auditID, at, speedUp, Fact{})
 }
 
-func (s *Service) submitted(w *work, auditID int64, detail Fact) outcome {
+// uploadPause is how long a submission waits when as many files as memory allows are on their way to WeChat.
+const uploadPause = 2 * time.Second
+
+func (s *Service) submitted(w *work, auditID int64, at time.Time, speedUp bool, detail Fact) outcome {
 	return outcome{to: Auditing, detail: detail, apply: func(ctx context.Context, tx pgx.Tx) error {
-		return s.setAudit(ctx, tx, w.ID, auditID, wechat.AuditRunning)
+		if err := takeQuota(ctx, tx); err != nil {
+			return err
+		}
+		return s.setAudit(ctx, tx, w.ID, auditID, at, speedUp)
 	}}
 }
 
-// isOurAudit recognises our submission by the marker that went out with the commit.
-//
-// After a rejection the present trial version is submitted, whosever it is: then an audit that began after our call
-// went out is ours.
-func (s *Service) isOurAudit(w *work, latest wechat.Audit) bool {
-	if w.endedAuditID != 0 && w.sentAt != nil && int64(latest.SubmitTime) >= w.sentAt.Unix() {
-		return true
+// begun is when an audit began, as WeChat tells it.
+func (s *Service) begun(latest wechat.Audit) time.Time {
+	if latest.SubmitTime == 0 {
+		return s.cfg.Now()
+	}
+	return time.Unix(int64(latest.SubmitTime), 0)
+}
+
+// isOurAudit recognises our submission by the marker that went out with the commit or, where WeChat tells no
+// description, by the version and a time after our call went out. An audit that has ended already is an earlier one.
+func (w *work) isOurAudit(latest wechat.Audit) bool {
+	if latest.AuditID == w.endedAuditID {
+		return false
+	}
+	if latest.UserDesc == "" {
+		return latest.UserVersion == w.UserVersion && w.sentAt != nil && int64(latest.SubmitTime) >= w.sentAt.Unix()
 	}
 	return strings.Contains(latest.UserDesc, w.marker)
 }
 
-func auditRequest(spec AuditSpec) wechat.SubmitAuditRequest {
+// trialTrust is how long after the commit the trial version is taken for ours without looking.
+const trialTrust = 10 * time.Minute
+
+// trialStays looks whether the trial version is still the one we committed, where time enough has gone by for somebody
+// else to have committed another: that one must not go to the reviewers in our name. nil: it is.
+func (s *Service) trialStays(ctx context.Context, w *work) *outcome {
+	if w.endedAuditID == 0 && w.spec.Audit.Submit != "manual" {
+		at, err := s.committedAt(ctx, w.ID)
+		if err != nil {
+			return new(s.failed(w, err, false))
+		}
+		if at != nil && s.cfg.Now().Sub(*at) < trialTrust {
+			return nil
+		}
+	}
+	version, err := w.api.VersionInfo(ctx)
+	if err != nil {
+		return new(s.failed(w, err, false))
+	}
+	v := version.Exp
+	if v == nil { // WeChat leaves it out at times; without code submit_audit itself says so (85086)
+		return nil
+	}
+	if strings.Contains(v.Desc, w.marker) || v.Desc == "" && v.Version == w.UserVersion {
+		return nil
+	}
+	return &outcome{
+		to: Blocked, failure: &StepError{Code: "trial_replaced", Detail: factOf("the trial version is %s, not ours", v.Version)},
+		apply: s.resumeAt(w, Committing),
+	}
+}
+
+func auditRequest(spec AuditSpec, files mediaUploads) wechat.SubmitAuditRequest {
 	return wechat.SubmitAuditRequest{
-		Items: spec.ItemList, VersionDesc: spec.VersionDesc, FeedbackInfo: spec.FeedbackInfo,
+		Items: spec.ItemList, Preview: files.preview, VersionDesc: spec.VersionDesc, FeedbackInfo: spec.FeedbackInfo, FeedbackStuff: files.stuff,
 		PrivacyAPINotUse: spec.PrivacyAPINotUse, UGCDeclare: spec.UGCDeclare, OrderPath: spec.OrderPath,
 	}
 }

@@ -20,43 +20,44 @@ type tally struct {
 	underWay         int // not in audit yet
 }
 
-// admit gives merchants their turn: the canary first, then batch after batch, unless too many fail. The caller holds the
-// rollout's row, so that two replicas cannot both give turns.
-func (s *Service) admit(ctx context.Context, tx pgx.Tx, r *Rollout) error {
+// admit gives merchants their turn: the canary first, then batch after batch, unless too many fail. left says
+// who could follow without anything happening first. The caller holds the rollout's row, so that two replicas cannot both give turns.
+func (s *Service) admit(ctx context.Context, tx pgx.Tx, r *Rollout) (left remainder, err error) {
 	strategy := r.Spec.Strategy
 	if !strategy.paced() {
-		return s.admitNext(ctx, tx, r.ID, 0)
+		return s.admitNext(ctx, tx, r, 0)
 	}
 	t, err := tallyOf(ctx, tx, r)
 	if err != nil {
-		return err
+		return nobody, err
 	}
 	if limit := strategy.MaxFailedPercent; limit != nil && t.failed*100 > *limit*t.finished {
-		return s.pause(ctx, tx, r, factOf("%d of %d finished merchants failed or were rejected, more than %d percent", t.failed, t.finished, *limit))
+		return nobody, s.pause(ctx, tx, r, factOf("%d of %d finished merchants failed or were rejected, more than %d percent", t.failed, t.finished, *limit))
 	}
 	if strategy.Canary > 0 {
-		done, err := s.canary(ctx, tx, r)
+		done, left, err := s.canary(ctx, tx, r)
 		if err != nil || !done {
-			return err
+			return left, err
 		}
 	}
 	if strategy.BatchSize == 0 {
-		return s.admitNext(ctx, tx, r.ID, 0)
+		return s.admitNext(ctx, tx, r, 0)
 	}
 	if t.underWay > 0 {
-		return nil // the last batch is not in audit yet
+		return nobody, nil // the last batch is not in audit yet
 	}
-	return s.admitNext(ctx, tx, r.ID, strategy.BatchSize)
+	return s.admitNext(ctx, tx, r, strategy.BatchSize)
 }
 
 // canary reports whether the first merchants are released, so that the others may follow. One that ended otherwise
 // pauses the rollout; after resume it no longer counts.
-func (s *Service) canary(ctx context.Context, tx pgx.Tx, r *Rollout) (bool, error) {
+func (s *Service) canary(ctx context.Context, tx pgx.Tx, r *Rollout) (done bool, left remainder, err error) {
 	birds, err := firstSubmissions(ctx, tx, r.ID, r.Spec.Strategy.Canary)
 	if err != nil {
-		return false, err
+		return false, nobody, err
 	}
-	done, waiting := true, 0
+	waiting := 0
+	done = true
 	for _, b := range birds {
 		switch {
 		case b.State == Released:
@@ -64,7 +65,7 @@ func (s *Service) canary(ctx context.Context, tx pgx.Tx, r *Rollout) (bool, erro
 		case b.State == Blocked: // not failed: it is waited for
 			done = false
 		case b.State.Ended():
-			return false, s.pause(ctx, tx, r, factOf("canary %s is %s", b.AppID, b.State))
+			return false, nobody, s.pause(ctx, tx, r, factOf("canary %s is %s", b.AppID, b.State))
 		case b.admitted:
 			done = false
 		default:
@@ -73,23 +74,10 @@ func (s *Service) canary(ctx context.Context, tx pgx.Tx, r *Rollout) (bool, erro
 		}
 	}
 	if waiting == 0 {
-		return done, nil
+		return done, nobody, nil
 	}
-	return false, s.admitNext(ctx, tx, r.ID, waiting)
-}
-
-// admitNext gives the next n merchants their turn; 0 means all that are left.
-func (s *Service) admitNext(ctx context.Context, tx pgx.Tx, id int64, n int) error {
-	ids, err := markAdmitted(ctx, tx, id, n)
-	if err != nil {
-		return err
-	}
-	for _, sub := range ids {
-		if err := s.queue.InsertTx(ctx, tx, AdvanceArgs{SubmissionID: sub}, nil); err != nil {
-			return err
-		}
-	}
-	return nil
+	left, err = s.admitNext(ctx, tx, r, waiting)
+	return false, left, err
 }
 
 func (s *Service) pause(ctx context.Context, tx pgx.Tx, r *Rollout, reason Fact) error {
@@ -117,7 +105,8 @@ func (s *Service) ChangeRollout(ctx context.Context, id int64, c RolloutChange) 
 		if r.State == RolloutCompleted || r.State == RolloutCanceled {
 			return fault.New(fault.Conflict, "A rollout that is %s cannot be changed.", r.State)
 		}
-		if c.StartAt != nil && r.State != RolloutScheduled {
+		started := r.State != RolloutScheduled && (r.StartAt == nil || !s.cfg.Now().Before(*r.StartAt)) // one that is paused may still be to start
+		if c.StartAt != nil && started {
 			return fault.New(fault.Conflict, "This rollout has started already; its start time cannot be changed.")
 		}
 		if c.Name != nil {
@@ -140,8 +129,10 @@ func (s *Service) ChangeRollout(ctx context.Context, id int64, c RolloutChange) 
 		if err := storeSpec(ctx, tx, id, &r.Spec); err != nil {
 			return err
 		}
-		if err := s.wakeState(ctx, tx, id, Approved); err != nil {
-			return err
+		for _, state := range []State{Approved, Releasing} {
+			if err := s.wakeState(ctx, tx, id, state); err != nil {
+				return err
+			}
 		}
 		return s.enqueueStart(ctx, tx, id, r.Spec.StartAt)
 	})

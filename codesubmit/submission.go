@@ -18,12 +18,21 @@ type Submission struct {
 	AuditID     int64
 	AuditStatus *int
 	Reason      string
-	WaitUntil   *time.Time
-	Failure     *StepError
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	FinishedAt  *time.Time
+	// WaitUntil is what it waits for; it may be looked at sooner.
+	WaitUntil  *time.Time
+	Failure    *StepError
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	FinishedAt *time.Time
 
+	// SpeedUp is whether the present audit is to be sped up, and what came of it.
+	SpeedUp      SpeedUpState
+	SpeedUpError *StepError
+
+	submittedAt  *time.Time // of the present audit
+	auditEndedAt *time.Time
+	spedUpAt     *time.Time
+	audit        *AuditSpec // instead of the rollout's
 	marker       string
 	sentAt       *time.Time
 	endedAuditID int64
@@ -33,7 +42,12 @@ type Submission struct {
 	resume       State
 	admitted     bool
 	sleeper      int64
+	gray         *grayState
+	back         *Rollback // of a rollback
 	look         bool
+	nextLook     *time.Time
+	heldUntil    *time.Time // its step is held back for everybody
+	heldCode     int
 	stepRunning  bool
 }
 
@@ -68,14 +82,6 @@ const (
 	StepFailed  StepState = "failed"
 	StepSkipped StepState = "skipped"
 )
-
-// Screenshot is a picture of a rejection.
-type Screenshot struct {
-	ID          int64
-	ContentType string
-	Ready       bool // false until it is fetched from WeChat
-	Error       string
-}
 
 type pendingScreenshot struct {
 	id      int64

@@ -16,6 +16,13 @@ type Slots struct {
 	Gray       *GraySlot     `json:"gray" doc:"Gray release (分阶段发布) under way."`
 	// VisitStatus is 1 while users are served, 0 while the service is suspended.
 	VisitStatus int `json:"visit_status"`
+
+	Domains        *DomainLists `json:"domains" doc:"Server domains that work for users now; null: WeChat does not tell."`
+	WebviewDomains []string     `json:"webview_domains" doc:"Web-view domains that work for users now; null: WeChat does not tell."`
+	PrivacyMissing []string     `json:"privacy_missing" doc:"Kinds of data found in the code for which the privacy guideline has no text; null: WeChat does not tell."`
+
+	Ours        OurSlots     `json:"ours" doc:"What we think, from the submissions of our rollouts."`
+	Differences []Difference `json:"differences" doc:"Where WeChat has something else than we think."`
 }
 
 // Slot is one version.
@@ -48,25 +55,49 @@ type GraySlot struct {
 	At         time.Time `json:"at"`
 }
 
-// Versions reads live what WeChat has of a mini program.
-func (s *Service) Versions(ctx context.Context, appid string) (Slots, error) {
-	api := s.merchants.API(appid)
-	slots := Slots{History: []HistorySlot{}}
-	release, err := s.reads.Acquire(ctx, appid)
-	if err != nil {
-		return slots, err
+// Versions reads live what WeChat has of a mini program and lays beside it what we think.
+func (s *Service) Versions(ctx context.Context, appid, lang string) (Slots, error) {
+	var now atWeChat
+	asked := s.cfg.Now()
+	if err := s.readFor(ctx, appid, func(api *wechat.Authorizer) (err error) {
+		now, err = readVersions(ctx, api)
+		return err
+	}); err != nil {
+		return Slots{}, err
 	}
-	defer release()
-	info, err := api.VersionInfo(ctx)
+	s.sawLive(ctx, appid, now.info.Live, asked)
+	ours, err := s.ours(ctx, appid)
 	if err != nil {
-		return slots, err
+		return Slots{}, err
+	}
+	slots := now.slots
+	slots.Ours, slots.Differences = ours.view(), []Difference{}
+	for _, d := range ours.differences(now) {
+		slots.Differences = append(slots.Differences, Difference{d.slot, d.fact.In(lang)})
+	}
+	return slots, nil
+}
+
+// atWeChat is what WeChat has of a mini program.
+type atWeChat struct {
+	slots     Slots
+	info      wechat.VersionInfo
+	effective *wechat.Domains // nil: WeChat does not tell
+}
+
+func readVersions(ctx context.Context, api *wechat.Authorizer) (atWeChat, error) {
+	slots := Slots{History: []HistorySlot{}}
+	info, err := api.VersionInfo(ctx)
+	now := atWeChat{info: info}
+	if err != nil {
+		return now, err
 	}
 	slots.Experience, slots.Live = slotOf(info.Exp), slotOf(info.Live)
 	latest, err := api.LatestAuditStatus(ctx)
 	switch {
 	case wechat.IsCode(err, 85058): // never submitted through this platform
 	case err != nil:
-		return slots, err
+		return now, err
 	default:
 		slots.Audit = &AuditSlot{
 			Slot: Slot{latest.UserVersion, latest.UserDesc, unix(latest.SubmitTime)}, AuditID: formatID(latest.AuditID),
@@ -75,23 +106,38 @@ func (s *Service) Versions(ctx context.Context, appid string) (Slots, error) {
 	}
 	history, err := api.HistoryVersions(ctx)
 	if err != nil {
-		return slots, err
+		return now, err
 	}
 	for _, h := range history {
 		slots.History = append(slots.History, HistorySlot{Slot{h.UserVersion, h.UserDesc, unix(h.CommitTime)}, int64(h.AppVersion)})
 	}
 	plan, err := api.GrayPlan(ctx)
 	if err != nil {
-		return slots, err
+		return now, err
 	}
-	if plan != nil && (plan.Status == 1 || plan.Status == 2) {
+	if running(plan) {
 		slots.Gray = &GraySlot{int(plan.Status), int(plan.Percentage), unix(plan.CreateTime)}
 	}
 	open, err := api.VisitStatus(ctx)
 	if open {
 		slots.VisitStatus = 1
 	}
-	return slots, err
+	if err != nil {
+		return now, err
+	}
+	// The rest is told where WeChat tells it: individuals, for instance, have no web-view domains to ask for.
+	if domains, err := api.EffectiveDomain(ctx); err == nil {
+		now.effective = &domains.Effective
+		slots.Domains = new(domainLists(domains.Effective))
+	}
+	if domains, err := api.EffectiveWebviewDomain(ctx); err == nil {
+		slots.WebviewDomains = orEmpty(domains.Effective)
+	}
+	if privacy, err := api.Privacy(ctx, wechat.PrivacyDevelopment); err == nil {
+		slots.PrivacyMissing = orEmpty(keysWithoutText(privacy, nil))
+	}
+	now.slots = slots
+	return now, nil
 }
 
 func slotOf(v *wechat.Version) *Slot {

@@ -23,7 +23,7 @@ func (s RolloutState) In(lang string) string {
 // In is the action's name inside a sentence.
 func (a Action) In(lang string) string {
 	names := map[Action]string{
-		ActionRetry: "重试", ActionCancel: "取消", ActionSubmit: "提交审核", ActionRelease: "发布", ActionWithdraw: "撤回审核",
+		ActionRetry: "重试", ActionCancel: "取消", ActionSubmit: "提交审核", ActionRelease: "发布", ActionWithdraw: "撤回审核", ActionSpeedUp: "加急",
 	}
 	return word(string(a), names[a], lang)
 }

@@ -78,6 +78,9 @@ func (s *Service) SetDomains(ctx context.Context, server, webview []string) (Dom
 	if err != nil {
 		return Domains{}, err
 	}
+	if len(webview) > 0 {
+		s.provideConfirmFile(ctx)
+	}
 	api := s.API()
 	gotServer, err := setDomains(ctx, api.ModifyServerDomain, server)
 	if err != nil {

@@ -34,6 +34,17 @@ func (s *Service) RegisterRoutes(e *echo.Echo) {
 	e.POST("/wxcallback/biz/:appid", s.pushed(biz), oneSegment)
 	e.GET("/wxcallback/component", s.echoed)
 	e.GET("/wxcallback/biz/:appid", s.echoed, oneSegment)
+	e.Use(s.confirmed) // also in front of what is passed through
+}
+
+// confirmed answers for the file with which WeChat looks who owns the domain of PUBLIC_URL.
+func (s *Service) confirmed(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if content, ok := s.confirmFileAt(c.Request()); ok {
+			return c.String(http.StatusOK, content)
+		}
+		return next(c)
+	}
 }
 
 // oneSegment keeps Echo from taking the rest of a longer path as the appid.

@@ -101,6 +101,8 @@ type domainsBody struct {
 	Published DomainLists `json:"published" doc:"The copy that counts for everybody (全网发布版)."`
 	Testing   DomainLists `json:"testing" doc:"The copy for accounts on the test list (测试版)."`
 	Invalid   DomainLists `json:"invalid" doc:"What WeChat refused in the change just made."`
+	// Problems explains Invalid.
+	Problems []DomainProblem `json:"problems" doc:"Why each of them most likely was refused."`
 }
 
 type domainsInput struct {
@@ -110,9 +112,17 @@ type domainsInput struct {
 	}
 }
 
+type addDomainsInput struct {
+	Body struct {
+		Kind    DomainKind `json:"kind" enum:"server,webview"`
+		Domains []string   `json:"domains" minItems:"1" maxItems:"1000" doc:"host[:port]; a scheme in front is left out."`
+	}
+}
+
 type confirmFileBody struct {
 	FileName    string `json:"file_name"`
 	FileContent string `json:"file_content"`
+	URL         string `json:"url" doc:"Where this program serves it."`
 }
 
 // RegisterAPI adds the platform account and the messages to the admin API.
@@ -126,6 +136,7 @@ func (s *Service) RegisterAPI(api huma.API) {
 	huma.Register(api, adminauth.Op(http.MethodGet, "/component/whitelist", "get-component-whitelist", "The paths to enter in the Cloud Run console (微信令牌权限配置)", adminauth.Viewer, "component"), s.getWhitelist)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/component/domains", "get-component-domains", "The platform's domains", adminauth.Viewer, "component"), s.getDomains)
 	huma.Register(api, adminauth.Op(http.MethodPut, "/component/domains", "put-component-domains", "Set the platform's domains in both copies", adminauth.Operator, "component"), s.putDomains)
+	huma.Register(api, adminauth.Op(http.MethodPost, "/component/domains/add", "add-component-domains", "Add what is missing to both copies of one of the platform's lists", adminauth.Operator, "component"), s.postDomains)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/component/domains/confirm-file", "get-component-domain-confirm-file", "The file that proves web-view domains", adminauth.Operator, "component"), s.getConfirmFile)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/messages", "list-messages", "Messages WeChat pushed", adminauth.Viewer, "messages"), s.getMessages)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/messages/rate", "get-message-rate", "How many messages came, over time", adminauth.Viewer, "messages"), s.getRate)
@@ -277,27 +288,36 @@ func (s *Service) cloudTokenState(ctx context.Context) *cloudTokenState {
 }
 
 func (s *Service) getDomains(ctx context.Context, _ *struct{}) (*body[domainsBody], error) {
-	d, err := s.Domains(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return answer(domainsBody(d)), nil
+	return s.answerDomains(ctx)(s.Domains(ctx))
 }
 
 func (s *Service) putDomains(ctx context.Context, in *domainsInput) (*body[domainsBody], error) {
-	d, err := s.SetDomains(ctx, in.Body.Server, in.Body.Webview)
-	if err != nil {
-		return nil, err
+	return s.answerDomains(ctx)(s.SetDomains(ctx, in.Body.Server, in.Body.Webview))
+}
+
+func (s *Service) postDomains(ctx context.Context, in *addDomainsInput) (*body[domainsBody], error) {
+	return s.answerDomains(ctx)(s.AddDomains(ctx, in.Body.Kind, in.Body.Domains))
+}
+
+func (s *Service) answerDomains(ctx context.Context) func(Domains, error) (*body[domainsBody], error) {
+	return func(d Domains, err error) (*body[domainsBody], error) {
+		if err != nil {
+			return nil, err
+		}
+		problems, err := s.explainDomains(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		return answer(domainsBody{d.DomainLists, d.Published, d.Testing, d.Invalid, problems}), nil
 	}
-	return answer(domainsBody(d)), nil
 }
 
 func (s *Service) getConfirmFile(ctx context.Context, _ *struct{}) (*body[confirmFileBody], error) {
-	f, err := s.API().DomainConfirmFile(ctx)
+	f, err := s.ConfirmFile(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return answer(confirmFileBody{f.Name, f.Content}), nil
+	return answer(confirmFileBody{f.Name, f.Content, s.confirmURL(f.Name)}), nil
 }
 
 type messagesInput struct {

@@ -32,6 +32,13 @@ CREATE TABLE authorizer (
     reauth_at       timestamptz,
     created_at      timestamptz NOT NULL DEFAULT now(),
     updated_at      timestamptz NOT NULL DEFAULT now(),
+    -- What users of a mini program have, as far as we know: noted with a release of ours and whenever WeChat was asked. live_key is
+    -- the version in a form that sorts, see authorize/live.go.
+    live_version     text        NOT NULL DEFAULT '',
+    live_key         text        COLLATE "C" NOT NULL DEFAULT '',
+    live_template_id bigint,
+    live_at          timestamptz,
+    live_seen_at     timestamptz, -- null: never asked
     -- What the directory searches in. The limits keep authorizer_list within what an index entry may hold.
     search          text        GENERATED ALWAYS AS (lower(left(nick_name, 100) || E'\n' || left(appid, 64) || E'\n' || left(user_name, 64)
                                 || E'\n' || left(principal_name, 200))) STORED
@@ -41,6 +48,9 @@ CREATE INDEX authorizer_list ON authorizer (created_at DESC, appid) INCLUDE (sta
 CREATE INDEX authorizer_status ON authorizer (status, created_at DESC, appid);
 CREATE INDEX authorizer_kind ON authorizer (kind, created_at DESC, appid);
 CREATE INDEX authorizer_scopes ON authorizer USING gin (func_scopes) WITH (fastupdate = off);
+-- Mini programs by the version that is live; everything that is counted by it is in the index.
+CREATE INDEX authorizer_live ON authorizer (live_key, live_version, appid) INCLUDE (live_template_id) WHERE kind = 'miniprogram' AND status = 'authorized';
+CREATE INDEX authorizer_live_seen ON authorizer (live_seen_at NULLS FIRST, appid) WHERE kind = 'miniprogram' AND status = 'authorized';
 CREATE INDEX authorizer_user_name ON authorizer (user_name) WHERE user_name <> '';
 
 -- All single characters and all pairs of neighbours in a text. Chinese names are searched by two or three characters, which

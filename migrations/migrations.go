@@ -52,7 +52,9 @@ func (m Migration) Applied() bool { return !m.AppliedAt.IsZero() }
 // a transaction, so being killed in between leaves nothing half done. A database that a newer version has migrated
 // further is left as it is.
 func Up(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) error {
-	return postgres.NewLocker(pool).Do(ctx, "migrations", func(ctx context.Context) error {
+	locks := postgres.NewLocker(pool)
+	defer locks.Close()
+	return locks.Do(ctx, "migrations", func(ctx context.Context) error {
 		own, err := ownPool(ctx, pool)
 		if err != nil {
 			return err

@@ -50,6 +50,8 @@ type Env struct {
 	Server    *httpserver.Server
 	URL       string
 	Log       *Buffer
+	// Once is the Idempotency-Key of the calls to come; empty: none.
+	Once string
 
 	ahead atomic.Int64
 	csrf  string
@@ -234,6 +236,9 @@ func (e *Env) raw(method, path string, in any) (int, http.Header, []byte) {
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("X-Csrf-Token", e.csrf)
 	req.Header.Set("Accept-Language", "en")
+	if e.Once != "" {
+		req.Header.Set("Idempotency-Key", e.Once)
+	}
 	resp, err := e.http.Do(req)
 	require.NoError(e.T, err)
 	defer resp.Body.Close() //nolint:errcheck // read to its end

@@ -59,6 +59,7 @@ type app struct {
 	runner        *jobs.Runner
 	hub           *live.Hub
 	proxy         *forward.Proxy
+	wechat        *wechat.Client
 	deliveries    *forward.Service
 	notices       *notice.Service
 	keepRate      func(ctx context.Context) // until ctx ends
@@ -186,6 +187,7 @@ func (a *app) build() error {
 	if a.runner, err = jobs.New(a.pool, jobs.Config{
 		Logger: a.log, Location: c.location, SoftStop: c.shutdownTimeout / 2,
 		MaxWorkers: c.concurrency + 8, // most jobs wait for WeChat; more of them would only hold database connections
+		Runners:    func(n int) { a.wechat.Share(n) },
 	}); err != nil {
 		return err
 	}
@@ -200,7 +202,7 @@ func (a *app) build() error {
 		Simulation: a.sim != nil, Guard: guard, Meter: meter, Now: now, Logger: a.log,
 	}, notice.Deps{DB: a.pool, Keys: a.keys, Hub: a.hub})
 	var platform *component.Service
-	wx := wechat.New(wechat.Config{
+	a.wechat = wechat.New(wechat.Config{
 		AppID: c.appid, BaseURL: c.apiBase, Transport: c.transport, CloudTokenFile: c.cloudToken, RootsFile: c.roots(),
 		Rate: c.rate, Concurrency: c.concurrency,
 		Observe: func(call wechat.Call) {
@@ -212,13 +214,13 @@ func (a *app) build() error {
 		AppID: c.appid, Mode: c.mode, Transport: c.transport, CloudTokenFile: c.cloudToken, ForwarderToken: c.forwardToken, ForwarderCIDRs: c.forwardCIDRs,
 		EnvSecret: c.envSecret, EnvMessageToken: c.envToken, EnvAESKey: c.envAESKey, PublicURL: c.publicURL,
 		TicketStaleAfter: c.ticketStale, MessageRetention: c.retention, Meter: meter, Now: now, Logger: a.log,
-	}, component.Deps{DB: a.pool, Keys: a.keys, Settings: store, Tokens: tokens, WeChat: wx, Queue: a.runner, Announcer: a.notices})
+	}, component.Deps{DB: a.pool, Keys: a.keys, Settings: store, Tokens: tokens, WeChat: a.wechat, Queue: a.runner, Announcer: a.notices})
 	merchants := authorize.New(authorize.Config{
 		PublicURL: c.publicURL, MPBaseURL: c.mpBase, OpenBaseURL: c.openBase, RetryBase: c.retryBase,
 		SyncRate: c.rate / 2, // the rest is for everybody else
 		Now:      now, Logger: a.log,
 	}, authorize.Deps{
-		DB: a.pool, Keys: a.keys, Tokens: tokens, WeChat: wx, Component: platform, Queue: a.runner, Locker: locks, Hub: a.hub, Announcer: a.notices,
+		DB: a.pool, Keys: a.keys, Tokens: tokens, WeChat: a.wechat, Component: platform, Queue: a.runner, Locker: locks, Hub: a.hub, Announcer: a.notices,
 	})
 	reads := &turn.Reads{}
 	releases := codesubmit.New(codesubmit.Config{

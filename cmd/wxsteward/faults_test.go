@@ -187,7 +187,7 @@ func TestQuotaUsedUpHoldsAndGoesOn(t *testing.T) {
 	o.call(http.MethodPost, "/rollouts", rolloutBody(template, merchants...), nil)
 	for _, appid := range merchants {
 		eventually(t, appid+" waits for quota", func() (bool, string) {
-			sub := o.waitSubmission(appid, "preflight", "submitting", "auditing", "blocked")
+			sub := o.waitSubmission(appid, "queued", "preflight", "submitting", "auditing", "blocked")
 			return sub.Error != nil && sub.Error.Code == "quota_exhausted" && sub.State != "blocked", fmt.Sprintf("%+v", sub)
 		})
 	}
@@ -311,6 +311,8 @@ func TestRequestFaultsAre422(t *testing.T) {
 		"unknown placeholder":   func(b map[string]any) { b["ext_json"] = map[string]any{"ext": map[string]any{"a": "{{shop_id}}"}} },
 		"ext_json no object":    func(b map[string]any) { b["ext_json"] = []int{1} },
 		"bad window":            func(b map[string]any) { b["release"] = map[string]any{"window": "every day"} },
+		"gray not growing":      func(b map[string]any) { b["release"] = map[string]any{"gray": []int{50, 10}} },
+		"bad gray interval":     func(b map[string]any) { b["release"] = map[string]any{"gray": []int{50}, "gray_interval": "soon"} },
 		"no target":             func(b map[string]any) { b["targets"] = map[string]any{} },
 		"unknown merchant":      func(b map[string]any) { b["targets"] = map[string]any{"appids": []string{"wxnobody"}} },
 		"version too long":      func(b map[string]any) { b["user_version"] = strings.Repeat("版", 65) },

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 // and before the program hears the answer.
 type killer struct {
 	path  string
+	skip  int // calls let through first
 	after bool
 
 	mu     sync.Mutex
@@ -29,6 +31,10 @@ func (k *killer) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		k.mu.Lock()
 		hit := !k.done && r.URL.Path == k.path && k.victim != nil
+		if hit && k.skip > 0 {
+			k.skip--
+			hit = false
+		}
 		if hit {
 			k.done = true
 		}
@@ -75,18 +81,156 @@ func TestKilledAtEachStep(t *testing.T) {
 				t.Parallel()
 				gate <- struct{}{}
 				defer func() { <-gate }()
-				killAt(t, path, after)
+				killAt(t, path, after, plainRelease())
 			})
 		}
 	}
 }
 
-func killAt(t *testing.T, path string, after bool) {
+// TestKilledInAGrayRelease kills the program around the calls of a gray release, of its end by an operator, and of a
+// rollback of the rollout: each step is done once all the same.
+func TestKilledInAGrayRelease(t *testing.T) {
+	t.Parallel()
+	gate := make(chan struct{}, 3)
+	for _, p := range []play{grayRelease(), laterGrayStep(), grayThenAll(), canceledGrayRelease(), rolledBack()} {
+		for _, path := range p.paths {
+			for _, after := range []bool{false, true} {
+				when := "before"
+				if after {
+					when = "after"
+				}
+				t.Run(p.name+": "+strings.TrimPrefix(path, "/")+" "+when+" it is done", func(t *testing.T) {
+					t.Parallel()
+					gate <- struct{}{}
+					defer func() { <-gate }()
+					killAt(t, path, after, p)
+				})
+			}
+		}
+	}
+}
+
+// play is what goes on with a merchant from the approval on, and what WeChat has done of each thing at the end.
+type play struct {
+	name    string
+	paths   []string                                       // calls at which the program may be killed
+	skip    int                                            // of these calls let through first
+	live    []string                                       // versions that are live before
+	release map[string]any                                 // terms of the rollout
+	audit   func(o *operator, appid string) map[string]any // its audit profile; nil: the usual
+	audited func(w *world, o *operator, appid string)      // while WeChat reviews, before it approves; nil: nothing
+	end     func(t *testing.T, w *world, o *operator, appid string)
+	done    map[string]int
+}
+
+func plainRelease() play {
+	return play{
+		end:  func(_ *testing.T, _ *world, o *operator, appid string) { o.waitSubmission(appid, "released") },
+		done: map[string]int{"/wxa/release": 1},
+	}
+}
+
+func grayRelease() play {
+	return play{
+		name: "gray release", paths: []string{"/wxa/grayrelease", "/wxa/getgrayreleaseplan"}, live: []string{"1.0.0"},
+		release: map[string]any{"mode": "auto", "gray": []int{10, 50, 100}, "gray_interval": "300ms"},
+		end:     func(_ *testing.T, _ *world, o *operator, appid string) { o.waitSubmission(appid, "released") },
+		done:    map[string]int{"/wxa/grayrelease": 3},
+	}
+}
+
+func laterGrayStep() play {
+	p := grayRelease()
+	p.name, p.paths, p.skip = "later gray step", []string{"/wxa/grayrelease"}, 1
+	return p
+}
+
+func grayThenAll() play {
+	p := grayRelease()
+	p.name, p.paths = "gray release to everybody", []string{"/wxa/release"}
+	p.release = map[string]any{"mode": "auto", "gray": []int{10}, "gray_interval": "300ms"}
+	p.done = map[string]int{"/wxa/grayrelease": 1, "/wxa/release": 1}
+	return p
+}
+
+func canceledGrayRelease() play {
+	return play{
+		name: "canceled gray release", paths: []string{"/wxa/revertgrayrelease"}, live: []string{"1.0.0"},
+		release: map[string]any{"mode": "auto", "gray": []int{10}},
+		end: func(t *testing.T, w *world, o *operator, appid string) {
+			t.Helper()
+			id := o.waitGray(appid, 10)
+			eventually(t, "canceled", func() (bool, string) { // the program may die of it
+				_, err := o.try(t.Context(), http.MethodPost, "/submissions/"+id+"/cancel", nil, new([]byte))
+				return err == nil || strings.Contains(err.Error(), "409"), fmt.Sprint(err)
+			})
+			o.waitSubmission(appid, "canceled")
+			m, err := w.fake.Merchant(appid)
+			require.NoError(t, err)
+			require.Equal(t, "1.0.0", m.Live.UserVersion)
+		},
+		done: map[string]int{"/wxa/grayrelease": 1, "/wxa/revertgrayrelease": 1},
+	}
+}
+
+func rolledBack() play {
+	return play{
+		name: "rollback", paths: []string{"/wxa/revertcoderelease"}, skip: 1 /* the list */, live: []string{"0.9.0", "1.0.0"},
+		end: func(t *testing.T, w *world, o *operator, appid string) {
+			t.Helper()
+			o.waitSubmission(appid, "released")
+			var rollouts page[struct{ ID, Kind string }]
+			eventually(t, "rolled back", func() (bool, string) {
+				if _, err := o.try(t.Context(), http.MethodGet, "/rollouts", nil, &rollouts); err != nil {
+					return false, err.Error()
+				}
+				if rollouts.Items[0].Kind == "rollback" {
+					return true, ""
+				}
+				_, err := o.try(t.Context(), http.MethodPost, "/rollouts/"+rollouts.Items[0].ID+"/rollback", nil, new([]byte))
+				return false, fmt.Sprint(err)
+			})
+			eventually(t, "the rollback is over", func() (bool, string) {
+				var r struct{ State string }
+				_, err := o.try(t.Context(), http.MethodGet, "/rollouts/"+rollouts.Items[0].ID, nil, &r)
+				return err == nil && r.State == "completed", fmt.Sprint(r.State, err)
+			})
+			o.waitSubmission(appid, "released")
+			m, err := w.fake.Merchant(appid)
+			require.NoError(t, err)
+			require.Equal(t, "1.0.0", m.Live.UserVersion, "one version back, not two")
+		},
+		done: map[string]int{"/wxa/release": 1, "/wxa/revertcoderelease": 1},
+	}
+}
+
+// waitGray waits until a merchant's gray release stands at a percentage.
+func (o *operator) waitGray(appid string, percentage int) (submissionID string) {
+	o.t.Helper()
+	eventually(o.t, "gray release", func() (bool, string) {
+		var list page[struct {
+			ID   string
+			Gray *struct{ Percentage int }
+		}]
+		_, err := o.try(o.t.Context(), http.MethodGet, "/submissions?appid="+appid, nil, &list)
+		if err != nil || len(list.Items) == 0 || list.Items[0].Gray == nil {
+			return false, fmt.Sprint(err)
+		}
+		submissionID = list.Items[0].ID
+		return list.Items[0].Gray.Percentage == percentage, strconv.Itoa(list.Items[0].Gray.Percentage)
+	})
+	return submissionID
+}
+
+func killAt(t *testing.T, path string, after bool, p play) {
 	t.Helper()
 	const appid = "wxshop00000000001"
-	k := &killer{path: path, after: after, fired: make(chan struct{})}
+	k := &killer{path: path, skip: p.skip, after: after, fired: make(chan struct{})}
 	w := newWorld(t, k.wrap)
 	w.addMerchant(appid, nil)
+	for _, version := range p.live {
+		require.NoError(t, w.fake.PutLive(appid, version, "", []string{"pages/index/index"}, time.Now()))
+	}
 
 	first := w.spawn("serve")
 	w.waitReady()
@@ -183,15 +327,25 @@ func killAt(t *testing.T, path string, after bool) {
 		if len(rollouts.Items) > 0 {
 			return nil
 		}
-		_, err := o.try(t.Context(), http.MethodPost, "/rollouts", rolloutBody(templates.Items[0].TemplateID, appid), new([]byte))
+		body := rolloutBody(templates.Items[0].TemplateID, appid)
+		if p.release != nil {
+			body["release"] = p.release
+		}
+		if p.audit != nil {
+			body["audit"] = p.audit(o, appid)
+		}
+		_, err := o.try(t.Context(), http.MethodPost, "/rollouts", body, new([]byte))
 		if err == nil {
 			err = errors.New("created, look again")
 		}
 		return err
 	})
 	o.waitSubmission(appid, "auditing")
+	if p.audited != nil {
+		p.audited(w, o, appid)
+	}
 	require.NoError(t, w.fake.Approve(appid))
-	o.waitSubmission(appid, "released")
+	p.end(t, w, o, appid)
 
 	select {
 	case <-k.fired:
@@ -202,8 +356,13 @@ func killAt(t *testing.T, path string, after bool) {
 	require.Len(t, templates.Items, 1)
 	require.Len(t, rollouts.Items, 1)
 	require.Equal(t, 1, countOK(w.fake, "/cgi-bin/component/api_query_auth", ""), "one code exchange")
-	for _, once := range []string{"/wxa/commit", "/wxa/submit_audit", "/wxa/release"} {
-		require.Equal(t, 1, w.fake.Effective(once, appid), once)
+	for _, once := range []string{"/wxa/commit", "/wxa/submit_audit"} {
+		if _, other := p.done[once]; !other {
+			require.Equal(t, 1, w.fake.Effective(once, appid), once)
+		}
+	}
+	for path, times := range p.done {
+		require.Equal(t, times, w.fake.Effective(path, appid), path)
 	}
 	require.Empty(t, w.fake.Unknown())
 }

@@ -87,9 +87,9 @@ func TestDatabaseGoneForAWhile(t *testing.T) {
 
 func get(tb testing.TB, address string) (int, error) {
 	tb.Helper()
-	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, address, nil) //nolint:gosec,nolintlint // the program under test
 	require.NoError(tb, err)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req) //nolint:gosec,nolintlint // likewise
 	if err != nil {
 		return 0, err
 	}

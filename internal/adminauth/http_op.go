@@ -48,6 +48,12 @@ func Audited(op huma.Operation) huma.Operation {
 	return op
 }
 
+// Reading keeps an operation out of the audit log that changes nothing though it is not a GET.
+func Reading(op huma.Operation) huma.Operation {
+	op.Metadata[metaAudit] = false
+	return op
+}
+
 // Atomic marks an operation that calls SaveAnswer in the one transaction that does all its work. If such a call dies
 // with its process before that, it may be repeated with the same Idempotency-Key.
 func Atomic(op huma.Operation) huma.Operation {
@@ -92,7 +98,11 @@ func clientOf(ctx context.Context, userAgent string) client {
 func (s *Service) guard(ctx huma.Context, next func(huma.Context)) {
 	c := &call{}
 	ctx = huma.WithValue(ctx, callKey{}, c)
-	if !changes(ctx.Method()) && ctx.Operation().Metadata[metaAudit] == nil {
+	audited, told := ctx.Operation().Metadata[metaAudit].(bool)
+	if !told {
+		audited = changes(ctx.Method())
+	}
+	if !audited {
 		s.admit(ctx, c, next)
 		return
 	}

@@ -343,8 +343,6 @@ func chinese(format string) (translated string, ok bool) {
 		return "没有草稿 %d；同一开发者再次上传会覆盖他之前的草稿。", true
 	case "WeChat took draft %d but does not list its template yet; reload the list in a moment.":
 		return "微信已接受草稿 %d，但模板列表里还没有它，请稍后刷新列表。", true
-	case "%d rollouts under way use template %d; wait for them or cancel them first.":
-		return "有 %d 个进行中的发布正在使用模板 %d，请等待它们结束或先取消。", true
 	case "The template library has no such template; choose one from the list.":
 		return "模板库中没有这个模板，请从列表中选择。", true
 	case "There is no such rollout.":
@@ -375,16 +373,50 @@ func chinese(format string) (translated string, ok bool) {
 		return "只有审核中的版本可以加急，当前状态为“%s”。", true
 	case "1 to 64 characters are needed.":
 		return "请填写 1 至 64 个字符。", true
-	case "Name merchants: appids, labels or all.":
-		return "请指定商户：appids、labels 或 all。", true
+	case "Name merchants: appids, labels, all or below_version.":
+		return "请指定商户：appids、labels、all 或 below_version。", true
+	case "ext_json.%s cannot be a JSON %s":
+		return "ext_json.%s 的类型不能是 JSON %s", true
+	case "ext_json.extAppid is %s, the merchant is %s":
+		return "ext_json.extAppid 是 %s，而商户是 %s", true
+	case "ext_json.pages is empty":
+		return "ext_json.pages 为空", true
+	case "the template has no page %s":
+		return "模板中没有页面 %s", true
+	case "a tab of ext_json.tabBar has no pagePath":
+		return "ext_json.tabBar 中有标签没有 pagePath", true
+	case "a tab of ext_json.tabBar leads to %s, which is none of the pages":
+		return "ext_json.tabBar 中的标签指向 %s，但页面列表中没有它", true
+	case "ext_json.requiredPrivateInfos cannot have both %s and %s":
+		return "ext_json.requiredPrivateInfos 不能同时包含 %s 和 %s", true
+	case "There is no such preflight; they are kept for a day.":
+		return "没有这次预检；预检结果保留一天。", true
+	case "the mini program is live and its service is suspended":
+		return "小程序已上线，但服务已暂停", true
+	case "WeChat takes no token of this merchant any more":
+		return "微信已不接受该商户的令牌，需要重新授权", true
+	case "A profile needs a name.":
+		return "请填写名称。", true
+	case "There is a profile named %s already.":
+		return "名称 %s 已被使用。", true
+	case "There is no such profile.":
+		return "没有这个配置，可能已被删除。", true
+	case "The library is full: WeChat keeps %d templates. Delete some that nobody uses.":
+		return "模板库已满：微信最多保留 %d 个模板。请先删除不再使用的模板。", true
+	case "There is no template %d in the library.":
+		return "模板库中没有模板 %d。", true
+	case "%d rollouts under way use template %d: %s. Wait for them, cancel them, or delete it with force: then their merchants without the code fail.":
+		return "有 %d 个进行中的发布单在使用模板 %d：%s。请等待其结束、取消它们，或强制删除；强制删除后，其中尚未上传代码的商户会失败。", true
+	case "WeChat did not take it. It needs an ICP filing; IP addresses, localhost and api.weixin.qq.com are not allowed.":
+		return "微信没有接受该域名。域名需要完成 ICP 备案；不能是 IP 地址、localhost 或 api.weixin.qq.com。", true
+	case "WeChat did not take it. It needs an ICP filing and no port, and https://%s/%s must answer with the confirm file.":
+		return "微信没有接受该域名。域名需要完成 ICP 备案、不能带端口，并且 https://%s/%s 必须能返回校验文件。", true
 	case "These merchants are not on record: %s.":
 		return "没有登记这些商户：%s。", true
 	case "No merchant matches these targets.":
 		return "没有符合条件的商户。", true
 	case `Not a cron expression of five fields (minute hour day month weekday), such as "* 2-5 * * *".`:
 		return `不是五段式 cron 表达式（分 时 日 月 星期），例如 "* 2-5 * * *"。`, true
-	case "Gray releases are not available yet; leave gray empty to release to everybody.":
-		return "暂不支持分阶段发布，请将 gray 留空，即全量发布。", true
 	case "%d of %d finished merchants failed or were rejected, more than %d percent":
 		return "已结束的商户中有 %d 个（共 %d 个）失败或被驳回，超过百分之 %d", true
 	case "canary %s is %s":
@@ -418,7 +450,53 @@ func chinese(format string) (translated string, ok bool) {
 	case "ext_json has a placeholder that is not closed: %q":
 		return "ext_json 中有未闭合的占位符：%q", true
 
+	// codesubmit: audits
+	case "WeChat lets a mini program take back %d audits a month, and they are used up. The audit goes on.":
+		return "微信允许每个小程序每月撤回 %d 次审核，本月已用完，审核会继续进行。", true
+	case "WeChat lets a mini program take back %d audits a day, and today's are used up. Try again tomorrow (China time), or let the audit go on.":
+		return "微信允许每个小程序每天撤回 %d 次审核，今天已用完。请明天（北京时间）再试，或让审核继续进行。", true
+	case "A submission that is %s cannot be submitted to the reviewers again.":
+		return "处于「%s」的提交不能重新提交审核。", true
+	case "This submission has just changed its state. Look again.":
+		return "该提交的状态刚刚发生变化，请刷新后再试。", true
+	case "There is no uploaded file with the id %q.":
+		return "没有编号为 %q 的已上传文件。", true
+	case "The file %q is of another type than is wanted here.":
+		return "文件 %q 的类型不符合此处要求。", true
+	case "The file is empty.":
+		return "文件是空的。", true
+	case "The picture is damaged.":
+		return "图片已损坏。", true
+	case "A picture has at most %d MB.":
+		return "图片不能超过 %d MB。", true
+	case "A video has at most %d MB.":
+		return "视频不能超过 %d MB。", true
+	case "WeChat's reviewers take pictures (PNG, JPEG, GIF) and videos (MP4).":
+		return "微信审核只接受图片（PNG、JPEG、GIF）和视频（MP4）。", true
+	case "A category needs first_class, second_class, first_id and second_id, as WeChat lists them for the merchant.":
+		return "类目需要 first_class、second_class、first_id 和 second_id，取值以微信为该商户列出的为准。", true
+	case "Tags are separated by spaces: at most 10, of at most 20 characters each.":
+		return "标签以空格分隔，最多 10 个，每个最多 20 个字符。", true
+	case "A title has at most 32 characters.":
+		return "标题最多 32 个字符。", true
+	case "A page is written without a slash in front and without a query, such as pages/index/index.":
+		return "页面路径开头不带斜杠，也不带参数，例如 pages/index/index。", true
+	case "Name where users publish: 1 profile, 2 pictures, 3 videos, 4 text, 5 audio, or 0 alone for nowhere.":
+		return "请填写用户发布内容的场景：1 用户资料、2 图片、3 视频、4 文本、5 音频；没有则只填 0。", true
+	case "Name how it is checked: 1 WeChat's security interfaces, 2 another product, 3 people, 4 not at all.":
+		return "请填写审核方式：1 微信内容安全接口、2 其他产品、3 人工、4 未做审核。", true
+	case "This is 0 or 1.":
+		return "此项只能是 0 或 1。", true
+	case "Descriptions here have at most 256 characters.":
+		return "此处的说明最多 256 个字符。", true
+
 	// codesubmit: what stands in the way, and the timeline
+	case "the merchant does not have %s":
+		return "商户没有类目 %s", true
+	case "the trial version is %s, not ours":
+		return "体验版是 %s，不是本次提交的版本", true
+	case "waits until other files are uploaded":
+		return "等待其他文件上传完成", true
 	case "%s; %s":
 		return "%s；%s", true
 	case "paused by %s":
@@ -441,6 +519,12 @@ func chinese(format string) (translated string, ok bool) {
 		return "没有已通过审核的类目", true
 	case "audit %d of version %s is under way":
 		return "版本 %[2]s 正在审核中（审核单 %[1]d）", true
+	case "The provider's audit quota is used up. Merchants wait until %s (China time), or until WeChat grants more.":
+		return "服务商的提审额度已用完，商户将等到 %s（北京时间）或微信增加额度。", true
+	case "WeChat takes no more calls of a kind for now. Merchants wait until %s (China time).":
+		return "微信暂时不再接受某类调用，商户将等到 %s（北京时间）。", true
+	case "WeChat takes no more of these calls for now":
+		return "微信暂时不再接受这类调用", true
 	case "%d of %d submissions of this month are left":
 		return "本月提审额度剩余 %d 次，共 %d 次", true
 	case "waits for submission %d":
@@ -695,6 +779,93 @@ func chinese(format string) (translated string, ok bool) {
 		return "管理员手机绑定的账号数量已达上限，请更换手机号。", true
 	case "The administrator's identity card has registered as many accounts as allowed. Choose another administrator.":
 		return "管理员身份证注册的账号数量已达上限，请更换管理员。", true
+	// codesubmit: gray releases, rollbacks, calls by hand
+	case "WeChat's answer was lost, and what it shows has not changed so far. Look at the versions again in a minute before you repeat this.":
+		return "没有收到微信的应答，目前也看不到变化。请一分钟后再查看版本，确认后再决定是否重做。", true
+	case "WeChat cannot go back to this version. It keeps: %s.":
+		return "微信不能回退到这个版本。可回退的版本：%s。", true
+	case "There is no approved version to release. Submit one and wait for WeChat's approval first.":
+		return "没有审核通过、可以发布的版本。请先提交审核并等待通过。", true
+	case "%d percent of the users have it already; only a larger percentage is possible. Cancel the gray release to take it back.":
+		return "已有 百分之 %d 的用户灰度到该版本，比例只能调大。要收回请取消分阶段发布。", true
+	case "No gray release is under way.":
+		return "当前没有进行中的分阶段发布。", true
+	case "No version submitted through this platform is in audit, so there is nothing to take back.":
+		return "没有通过本平台提交、正在审核的版本，无需撤回。", true
+	case "Each step is a percentage from 1 to 100 and larger than the one before it.":
+		return "每一步的比例是 1 到 100 的整数，且必须比前一步大。", true
+	case "This is no length of time above zero, such as 30m or 2h.":
+		return "请填写大于零的时长，例如 30m 或 2h。", true
+	case "An interval has a meaning only with steps in gray.":
+		return "只有填写了分阶段比例，间隔才有意义。", true
+	case "the gray release of an older version is canceled first":
+		return "先取消旧版本的分阶段发布", true
+	case "%d percent of the users have it":
+		return "已有 百分之 %d 的用户使用该版本", true
+	case "at %d percent, paused in WeChat's console":
+		return "灰度到 百分之 %d，已在微信后台暂停", true
+	case "WeChat's gray release does not show %d percent":
+		return "微信的分阶段发布没有显示 百分之 %d", true
+	case "accepted, not seen yet":
+		return "微信已接受，尚未显示", true
+	case "the gray release is finished, the live version is not ours yet":
+		return "分阶段发布已完成，线上版本尚未显示为本次版本", true
+	case "the gray release was ended at %d percent, not by this rollout":
+		return "分阶段发布在 百分之 %d 时被终止，不是本次发布操作的", true
+	case "the gray release is canceled; all users have the version before it":
+		return "已取消分阶段发布，所有用户都回到之前的版本", true
+	case "by rollout %d; %d percent of the users keep this version until the newer one is released":
+		return "被发布单 %d 取代；在新版本发布之前，仍有 百分之 %d 的用户使用该版本", true
+	case "from version %s back to %s":
+		return "从版本 %s 回退到 %s", true
+	case "WeChat does not tell the live version":
+		return "微信没有返回线上版本", true
+	case "version %s is live again":
+		return "版本 %s 已重新上线", true
+	case "the live version is still %s":
+		return "线上版本仍是 %s", true
+	case "nothing is live":
+		return "没有线上版本", true
+	case "version %s is live, not %s of this rollout":
+		return "线上版本是 %s，不是本次发布的 %s", true
+	case "the rollout to take back is gone":
+		return "要回退的发布单已不存在", true
+	case "a gray release to %d percent is under way":
+		return "正在分阶段发布，已到 百分之 %d", true
+	case "WeChat keeps no earlier version":
+		return "微信没有保留更早的版本", true
+	case "Rollback of %s":
+		return "回退：%s", true
+	case "This is a rollback itself. Release a version instead.":
+		return "这本身就是一次回退。请改为发布一个版本。", true
+	case "Nothing to roll back: no merchant of this rollout is released.":
+		return "没有可回退的商户：该发布单还没有发布成功的商户。", true
+	case "This rollout has not released for these merchants: %s.":
+		return "该发布单没有为这些商户发布过：%s。", true
+	case "We think version %s is the trial version; WeChat shows none.":
+		return "按我们的记录体验版是 %s；微信没有体验版。", true
+	case "We think version %s of ours is the trial version; WeChat has version %s of somebody else.":
+		return "按我们的记录体验版是我们提交的 %s；微信的体验版是他人提交的 %s。", true
+	case "We think version %s was submitted last; WeChat knows of no audit.":
+		return "按我们的记录最近提审的是 %s；微信没有审核记录。", true
+	case "We think audit %s of version %s is the last; WeChat has audit %s of version %s.":
+		return "按我们的记录最近的审核单是 %s（版本 %s）；微信的是 %s（版本 %s）。", true
+	case "We think audit %s is %s; WeChat says %s.":
+		return "按我们的记录审核单 %s 的状态是%s；微信的是%s。", true
+	case "We think version %s is live; WeChat shows none.":
+		return "按我们的记录线上版本是 %s；微信没有线上版本。", true
+	case "We think version %s of ours is live; WeChat has version %s.":
+		return "按我们的记录线上版本是我们发布的 %s；微信的是 %s。", true
+	case "We think %d percent of the users have version %s; WeChat shows no gray release.":
+		return "按我们的记录已有 百分之 %d 的用户使用 %s；微信没有进行中的分阶段发布。", true
+	case "A gray release to %d percent is under way that no rollout of ours follows.":
+		return "正在分阶段发布（百分之 %d），没有对应的发布单。", true
+	case "We think %d percent of the users have version %s; WeChat says %d.":
+		return "按我们的记录已有 百分之 %d 的用户使用 %s；微信显示为 百分之 %d。", true
+	case "The live version wants domains that do not work for users: %s.":
+		return "线上版本需要的这些域名对用户不生效：%s。", true
+	case "The privacy guideline has no text for: %s.":
+		return "隐私保护指引缺少这些项目的说明：%s。", true
 	}
 	return "", false
 }

@@ -48,6 +48,10 @@ func problemFromHuma(ctx context.Context, status int, msg string, errs []error) 
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			return Problem(ctx, err)
 		}
+		// Of a form Huma tells the error's text only.
+		if d, ok := errors.AsType[*huma.ErrorDetail](err); ok && strings.HasSuffix(d.Message, (&http.MaxBytesError{}).Error()) {
+			return Problem(ctx, &http.MaxBytesError{})
+		}
 	}
 	kind := fault.KindOf(status)
 	if kind == fault.Validation || kind == fault.TooLarge || kind == fault.UnsupportedMedia || kind == fault.TimedOut {

@@ -152,11 +152,11 @@ func TestJobOfAKilledProcess(t *testing.T) {
 	})
 }
 
-// endLease breaks the connection that proves the Runner on the pool named app alive; Runners hold no other advisory lock.
+// endLease breaks the connection that proves the Runner on the pool named app alive; Runners hold advisory locks on no other.
 func endLease(t *testing.T, pool *pgxpool.Pool, app string) {
 	t.Helper()
-	const q = `SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
-		WHERE locktype = 'advisory' AND objsubid = 1 AND application_name = $1 AND datname = current_database()) x`
+	const q = `SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM (SELECT DISTINCT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+		WHERE locktype = 'advisory' AND objsubid = 1 AND application_name = $1 AND datname = current_database()) p) x`
 	var n int
 	require.NoError(t, pool.QueryRow(t.Context(), q, app).Scan(&n))
 	require.Equal(t, 1, n)

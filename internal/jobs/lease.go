@@ -35,6 +35,8 @@ const (
 const (
 	// leaseKey is the number of the advisory lock that the Runner with the id $1 holds as long as it lives.
 	leaseKey = `hashtextextended('wxsteward job runner ' || $1::text, 0)`
+	// runnersKey is the number of the advisory lock that all living Runners share.
+	runnersKey = `hashtextextended('wxsteward job runners', 0)`
 	// advisoryLocks are the granted advisory locks of this database.
 	advisoryLocks = `(SELECT pid, (classid::bigint << 32) | objid::bigint AS key FROM pg_locks
 		WHERE locktype = 'advisory' AND objsubid = 1 AND granted
@@ -60,14 +62,15 @@ type lease struct {
 	id     string
 	config *pgx.ConnConfig
 	logger *slog.Logger
+	count  func(runners int) // hears how many Runners live
 
 	mu    sync.Mutex
 	held  context.Context //nolint:containedctx // its end is what it is for
 	fence context.CancelFunc
 }
 
-func newLease(id string, config *pgx.ConnConfig, logger *slog.Logger) *lease {
-	l := &lease{id: id, config: config, logger: logger}
+func newLease(id string, config *pgx.ConnConfig, logger *slog.Logger, count func(runners int)) *lease {
+	l := &lease{id: id, config: config, logger: logger, count: count}
 	l.renew()
 	return l
 }
@@ -96,7 +99,7 @@ func (l *lease) hold(ctx context.Context) (release func(), err error) {
 
 func (l *lease) keep(ctx context.Context, conn *pgx.Conn) {
 	for {
-		err := watch(ctx, conn)
+		err := l.watch(ctx, conn)
 		closeConn(ctx, conn)
 		if ctx.Err() != nil {
 			return
@@ -170,7 +173,7 @@ func (l *lease) connect(ctx context.Context) (*pgx.Conn, error) {
 		if _, err := tx.Exec(ctx, endOlder, l.id); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `SELECT pg_advisory_lock(`+leaseKey+`)`, l.id)
+		_, err := tx.Exec(ctx, `SELECT pg_advisory_lock(`+leaseKey+`), pg_advisory_lock_shared(`+runnersKey+`)`, l.id)
 		return err
 	})
 	if err != nil {
@@ -180,9 +183,12 @@ func (l *lease) connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// watch returns when the connection is lost or ctx ends.
-func watch(ctx context.Context, conn *pgx.Conn) error {
+// watch returns when the connection is lost or ctx ends. It counts the living meanwhile.
+func (l *lease) watch(ctx context.Context, conn *pgx.Conn) error {
 	for {
+		if err := l.countRunners(ctx, conn); err != nil {
+			return err
+		}
 		waitCtx, cancel := context.WithTimeout(ctx, leaseCheck)
 		_, err := conn.WaitForNotification(waitCtx) // tells at once when the server closes the connection
 		silent := waitCtx.Err() != nil
@@ -193,13 +199,19 @@ func watch(ctx context.Context, conn *pgx.Conn) error {
 		if err != nil && !silent {
 			return err
 		}
-		pingCtx, cancel := context.WithTimeout(ctx, leaseTimeout)
-		err = conn.Ping(pingCtx)
-		cancel()
-		if err != nil {
-			return err
-		}
 	}
+}
+
+// countRunners also proves that the server answers.
+func (l *lease) countRunners(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
+	var n int
+	if err := conn.QueryRow(ctx, `SELECT count(*) FROM `+advisoryLocks+` l WHERE key = `+runnersKey).Scan(&n); err != nil {
+		return err
+	}
+	l.count(max(1, n))
+	return nil
 }
 
 func closeConn(ctx context.Context, conn *pgx.Conn) {

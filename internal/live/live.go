@@ -34,15 +34,41 @@ type Event struct {
 // Publish sends an event when db's transaction commits, and never if it rolls back; at once if db is a pool. Equal
 // events of one transaction arrive once.
 func Publish(ctx context.Context, db postgres.DB, e Event) error {
-	payload, err := json.Marshal(e)
+	payload, err := encode(e)
 	if err != nil {
-		return fmt.Errorf("publish %s: %w", e.Kind, err)
+		return err
 	}
-	if len(payload) > maxPayload { // told here, because PostgreSQL's refusal would spoil the transaction
-		return fmt.Errorf("publish %s: event has %d bytes, at most %d fit", e.Kind, len(payload), maxPayload)
-	}
-	if _, err := db.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, string(payload)); err != nil {
+	if _, err := db.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, payload); err != nil {
 		return fmt.Errorf("publish %s: %w", e.Kind, err)
 	}
 	return nil
+}
+
+// PublishAll is Publish for many events in one statement; none does nothing.
+func PublishAll(ctx context.Context, db postgres.DB, events []Event) error {
+	payloads := make([]string, len(events))
+	for i, e := range events {
+		var err error
+		if payloads[i], err = encode(e); err != nil {
+			return err
+		}
+	}
+	if len(payloads) == 0 {
+		return nil
+	}
+	if _, err := db.Exec(ctx, `SELECT pg_notify($1, p) FROM unnest($2::text[]) p`, channel, payloads); err != nil {
+		return fmt.Errorf("publish %d events, the first %s: %w", len(events), events[0].Kind, err)
+	}
+	return nil
+}
+
+func encode(e Event) (string, error) {
+	payload, err := json.Marshal(e)
+	if err != nil {
+		return "", fmt.Errorf("publish %s: %w", e.Kind, err)
+	}
+	if len(payload) > maxPayload { // told here, because PostgreSQL's refusal would spoil the transaction
+		return "", fmt.Errorf("publish %s: event has %d bytes, at most %d fit", e.Kind, len(payload), maxPayload)
+	}
+	return string(payload), nil
 }

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -166,4 +167,113 @@ func TestPatienceEndsTheWaitForALock(t *testing.T) {
 	})
 	require.True(t, got)
 	require.ErrorIs(t, err, mine)
+}
+
+func TestManyLocksShareOneSession(t *testing.T) {
+	t.Parallel()
+	pool := postgrestest.New(t)
+	locker := postgres.NewLocker(pool)
+	const many = 200
+	var held, done sync.WaitGroup
+	held.Add(many)
+	release := make(chan struct{})
+	var lost atomic.Int32
+	for i := range many {
+		done.Go(func() {
+			err := locker.Do(t.Context(), fmt.Sprint("k", i), func(ctx context.Context) error {
+				held.Done()
+				select {
+				case <-release:
+				case <-ctx.Done():
+				}
+				return nil
+			})
+			if errors.Is(err, postgres.ErrLockLost) {
+				lost.Add(1)
+			}
+		})
+	}
+	held.Wait()
+	const holders = `FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+	var locks, sessions int
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*), count(DISTINCT pid) "+holders).Scan(&locks, &sessions))
+	require.Equal(t, many, locks, "no gate is left locked")
+	require.Equal(t, 1, sessions)
+	other := postgres.NewLocker(postgrestest.Open(t, pool.Config().ConnString()))
+	got, err := other.Try(t.Context(), "k7", func(context.Context) error { return nil })
+	require.NoError(t, err)
+	require.False(t, got)
+
+	_, err = pool.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM (SELECT DISTINCT pid "+holders+") s")
+	require.NoError(t, err)
+	done.Wait()
+	close(release)
+	require.EqualValues(t, many, lost.Load(), "the end of the session is the end of all that it held")
+	require.NoError(t, locker.Do(t.Context(), "k7", func(context.Context) error { return nil }), "a new session takes over")
+}
+
+// TestWaiterIsNotKeptOutByThoseWhoTry has one process try for a lock without a pause, and hold it for nearly all of the
+// time, while another waits for it.
+func TestWaiterIsNotKeptOutByThoseWhoTry(t *testing.T) {
+	t.Parallel()
+	one, two := twoProcesses(t)
+	busy, patient := postgres.NewLocker(one), postgres.NewLocker(two)
+	ctx, stop := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	var takes atomic.Int32
+	for range 3 {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				_, err := busy.Try(ctx, "k", func(context.Context) error {
+					takes.Add(1)
+					time.Sleep(2 * time.Millisecond) // at work
+					return nil
+				})
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return takes.Load() > 10 }, 10*time.Second, time.Millisecond)
+	for range 10 {
+		got, err := patient.Within(t.Context(), 5*time.Second, "k", func(context.Context) error { return nil })
+		require.NoError(t, err)
+		require.True(t, got)
+	}
+	stop()
+	group.Wait()
+}
+
+// TestWaitersOfTwoProcessesShare has two processes that both wait all the time: neither gets the lock for itself.
+func TestWaitersOfTwoProcessesShare(t *testing.T) {
+	t.Parallel()
+	one, two := twoProcesses(t)
+	var counts [2]atomic.Int32
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var group sync.WaitGroup
+	for i, pool := range []*pgxpool.Pool{one, two} {
+		locker := postgres.NewLocker(pool)
+		for range 3 {
+			group.Go(func() {
+				for counts[0].Load() < 10 || counts[1].Load() < 10 {
+					err := locker.Do(ctx, "k", func(context.Context) error {
+						counts[i].Add(1)
+						return nil
+					})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+	}
+	watchdog := time.AfterFunc(30*time.Second, stop)
+	group.Wait()
+	watchdog.Stop()
+	require.GreaterOrEqual(t, counts[0].Load(), int32(10))
+	require.GreaterOrEqual(t, counts[1].Load(), int32(10))
+	require.Less(t, counts[0].Load()+counts[1].Load(), int32(400), "and it is not far from even")
 }

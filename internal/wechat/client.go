@@ -75,6 +75,7 @@ type Client struct {
 	secureBase string // of calls that carry a token of their own, or the app secret
 	cloud      cloudFile
 	http       *http.Client
+	rate       float64
 	limiter    *rate.Limiter
 	gate       chan struct{}
 	observe    func(Call)
@@ -120,10 +121,21 @@ func New(cfg Config) *Client {
 		secureBase: strings.TrimRight(secureBase, "/") + "/",
 		cloud:      cloudFile{cfg.CloudTokenFile},
 		http:       &hc,
+		rate:       cfg.Rate,
 		limiter:    rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
 		gate:       make(chan struct{}, cfg.Concurrency),
 		observe:    cfg.Observe,
 	}
+}
+
+// Share makes this process keep to its part of the rate, as one of n that call WeChat for the same platform.
+func (c *Client) Share(n int) {
+	part := c.rate / float64(max(1, n))
+	if c.limiter.Limit() == rate.Limit(part) {
+		return
+	}
+	c.limiter.SetLimit(rate.Limit(part))
+	c.limiter.SetBurst(max(1, int(part)))
 }
 
 // TokenSource gives the token for one account and hears when WeChat refused it.

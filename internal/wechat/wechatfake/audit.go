@@ -136,10 +136,12 @@ func (s *Server) maySubmit(c *call, in submission) int {
 	if errcode := checkItems(a, in.Items); errcode != 0 {
 		return errcode
 	}
-	if errcode := s.checkPreview(in); errcode != 0 {
+	if errcode := s.checkPreview(a, in); errcode != 0 {
 		return errcode
 	}
 	switch {
+	case !in.ugcMakesSense():
+		return 40097
 	case a.needsUGC() && s.latest(a) == nil && (in.UGC == nil || len(in.UGC.Scene) == 0):
 		return 85094
 	case a.Trial.Unlisted:
@@ -209,7 +211,20 @@ func (item auditItem) check(a *account) int {
 
 func (item auditItem) is(c Category) bool {
 	return c.FirstID == item.FirstID && c.SecondID == item.SecondID && c.FirstClass == item.FirstClass &&
-		c.SecondClass == item.SecondClass && c.ThirdID == item.ThirdID
+		c.SecondClass == item.SecondClass && c.ThirdID == item.ThirdID && c.ThirdClass == item.ThirdClass
+}
+
+// ugcMakesSense: the ranges are those of the page, the errcode is modelled.
+func (in submission) ugcMakesSense() bool {
+	u := in.UGC
+	if u == nil {
+		return true
+	}
+	within := func(list []int, lowest, highest int) bool {
+		return !slices.ContainsFunc(list, func(n int) bool { return n < lowest || n > highest })
+	}
+	return within(u.Scene, 0, 5) && within(u.Method, 1, 4) && (u.Team == 0 || u.Team == 1) &&
+		utf8.RuneCountInString(u.Desc) <= 256 && utf8.RuneCountInString(u.Other) <= 256
 }
 
 func (a *account) needsUGC() bool {
@@ -218,21 +233,29 @@ func (a *account) needsUGC() bool {
 	})
 }
 
-// checkPreview: the limits of 85051 and 85093 are modelled.
-func (s *Server) checkPreview(in submission) int {
+// checkPreview: the limits of 85051 and 85093 are modelled. What goes with feedback_info is looked at only after a
+// rejection, as the feedback itself.
+func (s *Server) checkPreview(a *account, in submission) int {
 	if utf8.RuneCountInString(in.VersionDesc) > 2000 {
 		return 85051
+	}
+	if last := s.latest(a); in.FeedbackStuff != "" && last != nil && last.Status == AuditRejected {
+		for id := range strings.SplitSeq(in.FeedbackStuff, "|") {
+			if !s.usable(a, id, mediumTemporary, "image") {
+				return 85092
+			}
+		}
 	}
 	if in.Preview == nil {
 		return 0
 	}
 	for _, id := range in.Preview.Pics {
-		if !s.usable(id, mediumAudit, "image") {
+		if !s.usable(a, id, mediumAudit, "image") {
 			return 85092
 		}
 	}
 	for _, id := range in.Preview.Videos {
-		if !s.usable(id, mediumAudit, "video") {
+		if !s.usable(a, id, mediumAudit, "video") {
 			return 85092
 		}
 	}

@@ -29,6 +29,9 @@ import (
 //	POST   /_control/merchants/{appid}/delay        {reason}
 //	POST   /_control/merchants/{appid}/console-submit   the merchant submits in its own console
 //	POST   /_control/merchants/{appid}/console-decide   {status:0|1|3|4, reason}: ended outside the API, no event
+//	POST   /_control/merchants/{appid}/console-commit   {user_version,user_desc}: code uploaded over ours
+//	POST   /_control/merchants/{appid}/console-release  the merchant releases the approved version itself
+//	POST   /_control/merchants/{appid}/console-gray     {status:1|2|4, percentage}: gray release resumed, paused, canceled or widened
 //	POST   /_control/merchants/{appid}/live         {user_version,user_desc,pages}: put a version online from nowhere
 //	POST   /_control/merchants/{appid}/privacy-api  {api_name,granted,reason}: decide an application
 //	POST   /_control/merchants/{appid}/message      {fields:{MsgType:"text",Content:"…"}}: push a 消息与事件, order kept
@@ -127,6 +130,7 @@ func (s *Server) controlMerchants(mux *http.ServeMux) {
 		Reason      string   `json:"reason"`
 		Screenshots int      `json:"screenshots"`
 		Status      int      `json:"status"`
+		Percentage  int      `json:"percentage"`
 		UserVersion string   `json:"user_version"`
 		UserDesc    string   `json:"user_desc"`
 		Pages       []string `json:"pages"`
@@ -147,6 +151,13 @@ func (s *Server) controlMerchants(mux *http.ServeMux) {
 		"console-submit": func(appid string, _ arguments) (any, error) { return nil, s.ConsoleSubmit(appid) },
 		"console-decide": func(appid string, in arguments) (any, error) {
 			return nil, s.ConsoleDecide(appid, in.Status, in.Reason)
+		},
+		"console-commit": func(appid string, in arguments) (any, error) {
+			return nil, s.ConsoleCommit(appid, in.UserVersion, in.UserDesc)
+		},
+		"console-release": func(appid string, _ arguments) (any, error) { return nil, s.ConsoleRelease(appid) },
+		"console-gray": func(appid string, in arguments) (any, error) {
+			return nil, s.ConsoleGray(appid, in.Status, in.Percentage)
 		},
 		"live": func(appid string, in arguments) (any, error) {
 			return nil, s.PutLive(appid, in.UserVersion, in.UserDesc, in.Pages, s.now())

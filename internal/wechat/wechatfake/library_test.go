@@ -133,6 +133,8 @@ func TestUploadsAreNotInterchangeable(t *testing.T) {
 		t.Fatal("want mediaid from one and media_id from the other")
 	}
 	r.upload("/wxa/uploadmedia", "media", "a.txt", []byte("text")).want(t, 40005)
+	r.upload("/wxa/uploadmedia", "media", "a.jpg", []byte("no picture")).want(t, 40005)
+	r.upload("/cgi-bin/media/upload?type=image", "media", "a.jpg", []byte("no picture")).want(t, 40005)
 	r.upload("/wxa/uploadmedia", "file", "a.jpg", picture.Bytes()).want(t, 41005)
 	r.upload("/wxa/uploadmedia", "media", "a.jpg", append(picture.Bytes(), make([]byte, 2<<20)...)).want(t, 40006)
 	r.upload("/cgi-bin/component/uploadprivacyextfile", "file", "a.txt", []byte("指引")).want(t, 0)
@@ -145,6 +147,31 @@ func TestUploadsAreNotInterchangeable(t *testing.T) {
 	r.clock.pass(time.Hour)
 	submit(audit).want(t, 0)
 	r.call(shop, "/cgi-bin/material/get_material", fields{"media_id": audit}).want(t, 40007)
+
+	r.join(wechatfake.Merchant{AppID: otherShop})
+	r.call(otherShop, "/wxa/commit", fields{"template_id": 0, "ext_json": "{}", "user_version": "1", "user_desc": ""}).want(t, 0)
+	r.call(otherShop, "/wxa/submit_audit", fields{"preview_info": fields{"pic_id_list": []string{audit}}}).want(t, 85092)
+
+	// An answer to the reviewers counts after a rejection only, and so do its pictures.
+	r.must(r.Fake.Reject(shop, "no", 0))
+	answer := func(id string) answer {
+		return r.call(shop, "/wxa/submit_audit", fields{"feedback_info": "x", "feedback_stuff": id})
+	}
+	answer(audit).want(t, 85092)
+	answer(temporary).want(t, 0)
+	r.must(r.Fake.Reject(shop, "no", 0))
+	r.Fake.DropMedia(shop)
+	answer(temporary).want(t, 85092)
+}
+
+func TestDeclarationsAreLookedAt(t *testing.T) {
+	t.Parallel()
+	r := ready(t)
+	r.commit("1").want(t, 0)
+	for _, wrong := range []fields{{"scene": []int{9}}, {"scene": []int{1}, "method": []int{0}}, {"scene": []int{1}, "has_audit_team": 2}} {
+		r.call(shop, "/wxa/submit_audit", fields{"ugc_declare": wrong}).want(t, 40097)
+	}
+	r.call(shop, "/wxa/submit_audit", fields{"ugc_declare": fields{"scene": []int{1, 4}, "method": []int{1}, "has_audit_team": 1}}).want(t, 0)
 }
 
 func TestMembersFilingAndVisitStatus(t *testing.T) {

@@ -268,3 +268,35 @@ func TestGrayPlanEndsOnline(t *testing.T) {
 		})
 	}
 }
+
+func TestGrayPlanInTheConsole(t *testing.T) {
+	t.Parallel()
+	r := ready(t)
+	if r.Fake.ConsoleGray(shop, 2, 0) == nil {
+		t.Fatal("there is no plan to pause")
+	}
+	r.publish("1")
+	r.approved("2")
+	r.call(shop, "/wxa/grayrelease", fields{"gray_percentage": 10}).want(t, 0)
+	r.must(r.Fake.ConsoleGray(shop, 2, 30))
+	plan := r.call(shop, "/wxa/getgrayreleaseplan", nil).want(t, 0).body["gray_release_plan"].(map[string]any)
+	if plan["status"] != 2.0 || plan["gray_percentage"] != 30.0 {
+		t.Fatalf("got plan %v, want it paused at 30", plan)
+	}
+	r.call(shop, "/wxa/revertcoderelease", nil).want(t, 87011)
+	r.call(shop, "/wxa/grayrelease", fields{"gray_percentage": 20}).want(t, 85082)
+	r.must(r.Fake.ConsoleRelease(shop))
+	plan = r.call(shop, "/wxa/getgrayreleaseplan", nil).want(t, 0).body["gray_release_plan"].(map[string]any)
+	live := r.call(shop, "/wxa/getversioninfo", fields{}).body["release_info"].(map[string]any)
+	if plan["status"] != 3.0 || live["release_version"] != "2" {
+		t.Fatalf("got plan %v and live %v, want a finished plan and version 2", plan, live)
+	}
+	if r.Fake.ConsoleRelease(shop) == nil {
+		t.Fatal("it is released already")
+	}
+	r.must(r.Fake.ConsoleCommit(shop, "9", "by hand"))
+	trial := r.call(shop, "/wxa/getversioninfo", fields{}).body["exp_info"].(map[string]any)
+	if trial["exp_version"] != "9" {
+		t.Fatalf("got trial %v, want 9", trial)
+	}
+}

@@ -1,6 +1,9 @@
 package wechatfake
 
 import (
+	"maps"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,16 +38,35 @@ func (s *Server) screenshot(appid, _ string, variant int) string {
 	return s.store(appid, mediumPermanent, "image", "image/png", screenPNG(variant))
 }
 
-func (s *Server) usable(id, use, kind string) bool {
+// usable: an upload belongs to the account it was made for (modelled).
+func (s *Server) usable(a *account, id, use, kind string) bool {
 	m := s.st.Media[id]
-	return m != nil && m.Use == use && m.Type == kind && s.now().Sub(m.At) < 72*time.Hour
+	return m != nil && m.AppID == a.AppID && m.Use == use && m.Type == kind && s.now().Sub(m.At) < 72*time.Hour
+}
+
+// DropMedia plays WeChat forgetting a merchant's uploads before their time.
+func (s *Server) DropMedia(appid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.changed()
+	maps.DeleteFunc(s.st.Media, func(_ string, m *medium) bool { return m.AppID == appid && m.Use != mediumPermanent })
+}
+
+// picture reports one of the formats of images that WeChat takes as material.
+func picture(data []byte) bool {
+	return slices.Contains([]string{"image/png", "image/jpeg", "image/gif"}, http.DetectContentType(data))
 }
 
 func (s *Server) uploadAuditMedia(c *call) reply {
 	switch {
 	case c.file.field != "media":
 		return fail(41005)
+	case len(c.file.data) == 0:
+		return fail(44001)
 	case strings.HasPrefix(c.file.contentType, "image/"):
+		if !picture(c.file.data) {
+			return fail(40005)
+		}
 		if len(c.file.data) > 2<<20 {
 			return fail(40006)
 		}
@@ -66,7 +88,7 @@ func (s *Server) uploadTempMedia(c *call) reply {
 		return fail(40004)
 	case c.file.field != "media":
 		return fail(41005)
-	case !strings.HasPrefix(c.file.contentType, "image/"):
+	case !strings.HasPrefix(c.file.contentType, "image/"), !picture(c.file.data):
 		return fail(40005)
 	case len(c.file.data) > 10<<20:
 		return fail(40006)

@@ -127,7 +127,7 @@ func (s *Server) setNickname(c *call) reply {
 		return fail(91003)
 	case s.taken(in.Name, a.AppID):
 		return fail(91007)
-	case media != "" && !s.usable(media, mediumTemporary, "image"):
+	case media != "" && !s.usable(a, media, mediumTemporary, "image"):
 		return fail(46001)
 	case needsProof(in.Name) && media == "":
 		return failWith(91009, fields{"wording": proofWording})
@@ -178,7 +178,7 @@ func (s *Server) setAvatar(c *call) reply {
 		return fail(41006)
 	case !inside(in.X1, in.X2) || !inside(in.Y1, in.Y2):
 		return fail(40097)
-	case !s.usable(in.Media, mediumTemporary, "image"):
+	case !s.usable(c.acct, in.Media, mediumTemporary, "image"):
 		return fail(46001)
 	case c.acct.Profile.AvatarUsed >= avatarChanges:
 		return fail(53202)
@@ -323,7 +323,7 @@ func (s *Server) wanted(a *account, in wantedCategory) (Category, reply) {
 		return Category{}, fail(53311)
 	}
 	for _, certificate := range in.Certificates {
-		if certificate.Name == "" || !s.usable(certificate.Media, mediumTemporary, "image") {
+		if certificate.Name == "" || !s.usable(a, certificate.Media, mediumTemporary, "image") {
 			return Category{}, fail(53303)
 		}
 	}

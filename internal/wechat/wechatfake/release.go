@@ -53,7 +53,7 @@ func (s *Server) goLive(a *account, found *audit) {
 	}
 	a.Live = &release{code: found.Code, AppVersion: a.Counter, ReleasedAt: s.now().Unix()}
 	found.Released = true
-	if a.Gray.Status == grayRunning {
+	if a.Gray.open() {
 		a.Gray.Status = grayFinished
 	}
 	s.applyDomains(a)
@@ -78,7 +78,7 @@ func (s *Server) revertRelease(c *call) reply {
 	switch wanted := c.query.Get("app_version"); {
 	case c.overlaps:
 		return fail(9402202)
-	case a.Live != nil && a.Gray.Status == grayRunning:
+	case a.Live != nil && a.Gray.open():
 		return fail(87011)
 	case a.Live == nil || len(a.History) == 0:
 		return fail(87012)
@@ -100,6 +100,7 @@ func (s *Server) revertRelease(c *call) reply {
 
 const (
 	grayRunning  = 1
+	grayPaused   = 2
 	grayFinished = 3
 	grayDeleted  = 4
 )
@@ -112,6 +113,9 @@ type grayPlan struct {
 	Experiencers bool  `json:"support_experiencer_first"`
 	AuditID      int64 `json:"audit_id"`
 }
+
+// open reports whether part of the users have the version of the plan.
+func (p grayPlan) open() bool { return p.Status == grayRunning || p.Status == grayPaused }
 
 // grayRelease starts or widens a plan: 85079 nothing online, 85080 not approved, 85081 bad percentage, 85082 not larger.
 // At 100 percent the version is online.
@@ -142,7 +146,7 @@ func (s *Server) grayRelease(c *call) reply {
 	case found.Released:
 		return fail(85052)
 	}
-	running := a.Gray.Status == grayRunning && a.Gray.AuditID == found.ID
+	running := a.Gray.open() && a.Gray.AuditID == found.ID
 	if running && *in.Percentage <= a.Gray.Percentage {
 		return fail(85082)
 	}
@@ -158,7 +162,7 @@ func (s *Server) grayRelease(c *call) reply {
 }
 
 func (s *Server) revertGray(c *call) reply {
-	if c.acct.Gray.Status != grayRunning {
+	if !c.acct.Gray.open() {
 		return fail(85021) // modelled
 	}
 	c.acct.Gray.Status = grayDeleted

@@ -66,6 +66,37 @@ describe('Gatherer', () => {
     vi.advanceTimersByTime(500);
     expect(flushed[1]).toEqual([['c']]);
   });
+  it('does not reload again while a reload is under way, and then all that came meanwhile', async () => {
+    const flushed: (Key[] | null)[] = [];
+    let finish = () => {};
+    const g = new Gatherer((k) => {
+      flushed.push(k);
+      return new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    });
+    g.add([['a']]);
+    await vi.advanceTimersByTimeAsync(200);
+    g.add([['b']]);
+    await vi.advanceTimersByTimeAsync(3000);
+    g.add([['c']]);
+    expect(flushed).toEqual([[['a']]]);
+    finish();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(flushed[1]).toEqual([['b'], ['c']]);
+  });
+  it('does not wait for a reload that never ends', async () => {
+    const flushed: (Key[] | null)[] = [];
+    const g = new Gatherer((k) => {
+      flushed.push(k);
+      return new Promise(() => {});
+    });
+    g.add([['a']]);
+    await vi.advanceTimersByTimeAsync(200);
+    g.add([['b']]);
+    await vi.advanceTimersByTimeAsync(6000);
+    expect(flushed).toEqual([[['a']], [['b']]]);
+  });
   it('lets everything win over single keys', () => {
     const flushed: (Key[] | null)[] = [];
     const g = new Gatherer((k) => flushed.push(k));

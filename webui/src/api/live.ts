@@ -21,6 +21,7 @@ export const liveKinds = [
   'registration',
   'sync',
   'import',
+  'preflight',
   'resync',
 ] as const;
 export type LiveKind = (typeof liveKinds)[number];
@@ -66,23 +67,30 @@ export function outdated(kind: LiveKind, event: LiveEvent): Key[] | null {
       return [keys.syncs];
     case 'import':
       return [keys.imports];
+    case 'preflight':
+      return one(keys.preflight, event.id);
     case 'resync':
       return null;
   }
 }
 
+const patience = 5000;
+
 /**
  * Gatherer collects keys for a moment and hands them over together, so that a rollout over a thousand merchants makes
- * one reload a second and not a thousand.
+ * one reload a second and not a thousand. While a reload is under way it goes on collecting: reloading anew would call
+ * off the one under way, and on a slow connection nothing would ever arrive. It does not wait for one longer than 5 s.
  */
 export class Gatherer {
   private waiting = new Map<string, Key>();
   private everything = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private last = Number.NEGATIVE_INFINITY;
+  private reloading = false;
+  private stopped = false;
 
   constructor(
-    private readonly flush: (keys: Key[] | null) => void,
+    private readonly flush: (keys: Key[] | null) => unknown,
     private readonly now: () => number = Date.now,
     private readonly firstPause = 150,
     private readonly betweenFlushes = 1000,
@@ -91,7 +99,12 @@ export class Gatherer {
   add(some: Key[] | null) {
     if (some === null) this.everything = true;
     else for (const key of some) this.waiting.set(JSON.stringify(key), key);
-    if (this.timer !== undefined) return;
+    this.schedule();
+  }
+
+  private schedule() {
+    if (this.timer !== undefined || this.reloading || this.stopped) return;
+    if (!this.everything && this.waiting.size === 0) return;
     const pause = Math.max(this.firstPause, this.last + this.betweenFlushes - this.now());
     this.timer = setTimeout(() => {
       this.timer = undefined;
@@ -99,11 +112,26 @@ export class Gatherer {
       const handed = this.everything ? null : [...this.waiting.values()];
       this.everything = false;
       this.waiting.clear();
-      this.flush(handed);
+      const reload = this.flush(handed);
+      if (reload instanceof Promise) this.await(reload);
     }, pause);
   }
 
+  private await(reload: Promise<unknown>) {
+    this.reloading = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const longest = new Promise((resolve) => {
+      timer = setTimeout(resolve, patience);
+    });
+    void Promise.race([reload.catch(() => {}), longest]).then(() => {
+      clearTimeout(timer);
+      this.reloading = false;
+      this.schedule();
+    });
+  }
+
   stop() {
+    this.stopped = true;
     clearTimeout(this.timer);
     this.timer = undefined;
   }
@@ -127,7 +155,8 @@ interface Source {
 interface Options {
   open: () => Source;
   onState: (state: LiveState) => void;
-  onOutdated: (keys: Key[] | null) => void;
+  /** onOutdated reloads; a promise that it returns tells when that is done. */
+  onOutdated: (keys: Key[] | null) => unknown;
   /** onRefused is called when the server answered instead of streaming, for example because the session is over. */
   onRefused: () => void;
 }

@@ -144,3 +144,28 @@ export async function sendMedia(appid: string, file: Blob): Promise<string> {
   const answer = await request(operation(appid, 'media'), { method: 'POST', headers: bytes, body: file });
   return String(((await answer.json()) as { media_id?: unknown }).media_id ?? '');
 }
+
+export function merchantDomainsQuery(appid: string) {
+  return queryOptions({
+    queryKey: part(appid, 'domains'),
+    retry: false,
+    queryFn: ({ signal }) => call(api.GET('/authorizers/{appid}/domains', { params: { path: { appid } }, signal })),
+  });
+}
+
+export function webviewDomainsQuery(appid: string) {
+  return queryOptions({
+    queryKey: part(appid, 'webview-domains'),
+    retry: false,
+    queryFn: ({ signal }) =>
+      call(api.GET('/authorizers/{appid}/webview-domains', { params: { path: { appid } }, signal })),
+  });
+}
+
+export function privacyQuery(appid: string) {
+  return queryOptions({
+    queryKey: part(appid, 'privacy'),
+    retry: false,
+    queryFn: ({ signal }) => call(api.GET('/authorizers/{appid}/privacy', { params: { path: { appid } }, signal })),
+  });
+}

@@ -25,6 +25,9 @@ export const keys = {
   message: (id: string) => ['messages', 'one', id] as const,
   templates: ['templates'] as const,
   drafts: ['drafts'] as const,
+  preflight: (id: string) => ['preflights', id] as const,
+  domainProfiles: ['domain-profiles'] as const,
+  privacyProfiles: ['privacy-profiles'] as const,
   rollouts: ['rollouts'] as const,
   rollout: (id: string) => ['rollouts', 'one', id] as const,
   submissions: ['submissions'] as const,
@@ -41,7 +44,7 @@ export const keys = {
   simulator: ['simulator'] as const,
 };
 
-type Query = Record<string, string | number | undefined>;
+type Query = Record<string, string | number | boolean | undefined>;
 
 function tidy<Q extends Query>(query: Q): Q {
   return Object.fromEntries(Object.entries(query).filter(([, v]) => v !== undefined && v !== '')) as Q;
@@ -175,6 +178,19 @@ export function rolloutQuery(id: string) {
 
 export function submissionsQuery(query: { rollout_id?: string; appid?: string; state?: string; limit?: number }) {
   return list(keys.submissions, query, (q, signal) => call(api.GET('/submissions', { params: { query: q }, signal })));
+}
+
+export type SubmissionFilter = Omit<NonNullable<paths['/submissions']['get']['parameters']['query']>, 'cursor'>;
+
+/** submissionPageQuery is one page of a long list, kept by itself so that only pages in sight are read again. */
+export function submissionPageQuery(filter: SubmissionFilter, cursor: string) {
+  return queryOptions({
+    queryKey: [...keys.submissions, 'list', 'page', filter, cursor],
+    // Events say when it is out of date.
+    staleTime: 60_000,
+    queryFn: ({ signal }) =>
+      call(api.GET('/submissions', { params: { query: tidy({ ...filter, cursor }) }, signal })),
+  });
 }
 
 export function submissionQuery(id: string) {

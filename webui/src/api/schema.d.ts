@@ -59,6 +59,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit-media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Upload a picture or video for WeChat's reviewers */
+        post: operations["add-audit-media"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit-media/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One uploaded file */
+        get: operations["get-audit-media"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit desk, longest waiting first */
+        get: operations["list-audits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audits/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts, times and reasons of the audit desk */
+        get: operations["get-audit-summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/authorization-links": {
         parameters: {
             query?: never;
@@ -427,6 +495,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/authorizers/{appid}/domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A merchant's server domains */
+        get: operations["get-authorizer-domains"];
+        /** Set a merchant's server domains (50 changes a month) */
+        put: operations["set-authorizer-domains"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/gray": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Release the approved version to part of the users, or to more of them */
+        post: operations["gray-release-authorizer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/gray-cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a gray release back; its users fall back to the live version */
+        post: operations["cancel-gray-release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/authorizers/{appid}/icp": {
         parameters: {
             query?: never;
@@ -547,6 +667,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/authorizers/{appid}/privacy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A merchant's privacy guideline */
+        get: operations["get-authorizer-privacy"];
+        /** Write texts of a merchant's privacy guideline; users see them with the next release */
+        put: operations["set-authorizer-privacy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/authorizers/{appid}/privacy-interfaces": {
         parameters: {
             query?: never;
@@ -593,6 +731,23 @@ export interface paths {
         put?: never;
         /** Read a merchant's details from WeChat */
         post: operations["refresh-authorizer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go back to an earlier live version */
+        post: operations["roll-back-authorizer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -728,7 +883,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What WeChat has of a mini program now */
+        /** What WeChat has of a mini program now, and how that differs from what we think */
         get: operations["get-versions"];
         put?: never;
         post?: never;
@@ -750,6 +905,41 @@ export interface paths {
         put?: never;
         /** Open or suspend the service */
         post: operations["set-visit-status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/webview-domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A merchant's web-view domains */
+        get: operations["get-authorizer-webview-domains"];
+        /** Set a merchant's web-view domains (50 changes a month) */
+        put: operations["set-authorizer-webview-domains"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/withdraw-audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the version in audit back (5 a day, 10 a month for each mini program) */
+        post: operations["withdraw-authorizer-audit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -820,6 +1010,23 @@ export interface paths {
         /** Set the platform's domains in both copies */
         put: operations["put-component-domains"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/component/domains/add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add what is missing to both copies of one of the platform's lists */
+        post: operations["add-component-domains"];
         delete?: never;
         options?: never;
         head?: never;
@@ -962,6 +1169,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/domain-profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Saved domain lists, by name */
+        get: operations["list-domain-profiles"];
+        put?: never;
+        /** Save domain lists under a name */
+        post: operations["create-domain-profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/domain-profiles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete saved domain lists; rollouts keep what they have */
+        delete: operations["delete-domain-profile"];
+        options?: never;
+        head?: never;
+        /** Change saved domain lists; rollouts keep what they have */
+        patch: operations["change-domain-profile"];
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -1078,6 +1321,43 @@ export interface paths {
         put?: never;
         /** Send a sample message now */
         post: operations["test-forward-rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/live-versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which versions are live at how many mini programs, the highest first
+         * @description Of mini programs that are authorized now, by our record: it is written with each release and read again from WeChat once a day.
+         */
+        get: operations["list-live-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/live-versions/authorizers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Mini programs that have a version live, by appid */
+        get: operations["list-live-version-authorizers"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1289,6 +1569,96 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/preflights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look what stands in the way of a rollout, in the background, changing nothing
+         * @description What is found out about a merchant serves for five minutes, as long as neither the rollout's nor the merchant's data change.
+         */
+        post: operations["start-preflight"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/preflights/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a preflight has come */
+        get: operations["get-preflight"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/preflights/{id}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The merchants of a preflight, by appid */
+        get: operations["list-preflight-items"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/privacy-profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Saved privacy guidelines, by name */
+        get: operations["list-privacy-profiles"];
+        put?: never;
+        /** Save privacy guidelines under a name */
+        post: operations["create-privacy-profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/privacy-profiles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete saved privacy guidelines; rollouts keep what they have */
+        delete: operations["delete-privacy-profile"];
+        options?: never;
+        head?: never;
+        /** Change saved privacy guidelines; rollouts keep what they have */
+        patch: operations["change-privacy-profile"];
         trace?: never;
     };
     "/proxy": {
@@ -1508,8 +1878,42 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Look what stands in the way, changing nothing */
+        /** Look what stands in the way and wait for the answer, changing nothing */
         post: operations["preflight-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** One merchant's finished ext_json, beside its last one */
+        post: operations["preview-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How many merchants targets name now */
+        post: operations["count-rollout-targets"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1602,6 +2006,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollouts/{id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the merchants of a rollout back to the version they had before it */
+        post: operations["roll-back-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/{id}/rollback/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Which merchants of a rollout can go back, and to what; changes nothing */
+        post: operations["preflight-rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/{id}/submissions.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The submissions of a rollout as CSV, newest first */
+        get: operations["export-submissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/session": {
         parameters: {
             query?: never;
@@ -1661,6 +2116,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/submissions/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** One action on many submissions */
+        post: operations["act-on-submissions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/submissions/resubmit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Submit rejected or withdrawn versions again, with changes */
+        post: operations["resubmit-submissions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/submissions/{id}": {
         parameters: {
             query?: never;
@@ -1704,7 +2193,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Release the approved version now */
+        /** Release the approved version now; in a gray release, its next step */
         post: operations["release-submission"];
         delete?: never;
         options?: never;
@@ -1919,9 +2408,21 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        "Act-on-submissionsRequest": {
+            /** @enum {string} */
+            action: "submit" | "release" | "withdraw" | "speed-up" | "retry" | "cancel";
+            /** @description Submissions. */
+            ids: string[];
+        };
         "Add-templateRequest": {
             /** Format: int64 */
             draft_id: number;
+        };
+        AddDomainsInputBody: {
+            /** @description host[:port]; a scheme in front is left out. */
+            domains: string[];
+            /** @enum {string} */
+            kind: "server" | "webview";
         };
         "Apply-privacy-interfaceRequest": {
             /** @description Such as wx.getLocation; case matters. */
@@ -1949,6 +2450,16 @@ export interface components {
              * @description HTTP status; 0 when there was no answer.
              */
             status: number;
+        };
+        AuditChange: {
+            feedback_info?: string;
+            feedback_stuff?: string[];
+            item_list?: components["schemas"]["AuditItem"][];
+            order_path?: string;
+            preview_info?: components["schemas"]["PreviewSpec"];
+            privacy_api_not_use?: boolean;
+            ugc_declare?: components["schemas"]["UGCDeclare"];
+            version_desc?: string;
         };
         AuditEntry: {
             /** @description The operation's id in this description. */
@@ -1981,6 +2492,18 @@ export interface components {
             third_id?: number;
             title?: string;
         };
+        AuditQuotaView: {
+            /** Format: int64 */
+            limit: number;
+            /** Format: date-time */
+            read_at: string;
+            /** Format: int64 */
+            rest: number;
+            /** Format: int64 */
+            speedup_limit: number;
+            /** Format: int64 */
+            speedup_rest: number;
+        };
         AuditSlot: {
             /** Format: date-time */
             at: string;
@@ -1995,10 +2518,19 @@ export interface components {
             user_version: string;
         };
         AuditSpec: {
+            /** @description An answer to the reviewers; WeChat reads it only after a rejection. */
             feedback_info?: string;
+            /** @description Pictures that go with feedback_info: ids of POST /audit-media. */
+            feedback_stuff?: string[];
+            /** @description Pages with their category and tags; each merchant must have the categories. Empty: WeChat uses the merchant's own. */
             item_list?: components["schemas"]["AuditItem"][];
+            /** @description Page of the user's orders (订单中心 path). */
             order_path?: string;
+            /** @description Pictures and videos that show the reviewers how it works. */
+            preview_info?: components["schemas"]["PreviewSpec"];
             privacy_api_not_use?: boolean;
+            /** @description Audits of merchants with one of these labels are sped up by themselves, as long as this month's quota lasts. */
+            speed_up_labels?: string[];
             /**
              * @default auto
              * @enum {string}
@@ -2007,6 +2539,82 @@ export interface components {
             ugc_declare?: components["schemas"]["UGCDeclare"];
             /** @description Release notes; the place for a test account. */
             version_desc?: string;
+        };
+        AuditSummary: {
+            /**
+             * Format: int64
+             * @description Approved and not released yet.
+             */
+            approved: number;
+            /** Format: int64 */
+            auditing: number;
+            /** Format: int64 */
+            delayed: number;
+            /**
+             * Format: int64
+             * @description Of our last audits without speed-up, at most 200; null: fewer than 5.
+             */
+            median_seconds: number | null;
+            /**
+             * Format: date-time
+             * @description When the longest waiting audit began; null: none waits.
+             */
+            oldest_submitted_at: string | null;
+            /** @description The provider's month, as read last less what went out since; null: never read. */
+            quota: components["schemas"]["AuditQuotaView"];
+            /** @description Rejections grouped by reason, the most frequent first. */
+            reasons: components["schemas"]["RejectionReason"][];
+            /** Format: int64 */
+            rejected: number;
+            /** @description What WeChat itself says about times. */
+            statement: string;
+            /** Format: int64 */
+            withdrawn: number;
+        };
+        AuditView: {
+            appid: string;
+            /** @description WeChat's id. */
+            audit_id: string;
+            delayed: boolean;
+            /**
+             * Format: date-time
+             * @description When its result was read; null while WeChat reviews.
+             */
+            ended_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it will probably be decided, by our own last audits; null: too few to say.
+             */
+            expected_at: string | null;
+            nick_name: string;
+            /** @description Plain text. */
+            reason: string;
+            /** @description What usually helps against such a reason. */
+            remedies: string[];
+            rollout_id: string;
+            rollout_name: string;
+            /** @description Pictures of the rejection, under this API's sign-in. */
+            screenshots: string[];
+            sped_up: boolean;
+            /**
+             * @description Empty: nobody asked for it.
+             * @enum {string}
+             */
+            speed_up: "" | "wanted" | "done" | "refused";
+            speed_up_error: components["schemas"]["FailureView"];
+            /** @enum {string} */
+            state: "auditing" | "delayed" | "rejected" | "approved" | "withdrawn";
+            submission_id: string;
+            /** Format: date-time */
+            submitted_at: string;
+            user_version: string;
+            /**
+             * Format: int64
+             * @description From submission to its end, or until now.
+             */
+            waiting_seconds: number;
+            /** @description How many audits of this merchant may still be taken back. */
+            withdrawals: components["schemas"]["Withdrawals"];
         };
         AuthorizeAccessTokenBody: {
             access_token: string;
@@ -2164,6 +2772,13 @@ export interface components {
             code: string;
             detail: string;
             hint: string;
+            /**
+             * @description With domain_not_on_platform: which of the platform's lists lacks names.
+             * @enum {string}
+             */
+            kind?: "server" | "webview";
+            /** @description What it is about: domains as component/domains/add takes them, privacy keys. */
+            names?: string[];
         };
         CallbackBody: {
             /** @description 消息与事件接收URL */
@@ -2274,6 +2889,16 @@ export interface components {
             /** @description The name or text wanted, the category as first/second, the interface. */
             subject: string;
         };
+        ChangedDomainProfile: {
+            /** @description Replaces all lists. */
+            domains?: components["schemas"]["DomainSpec"];
+            name?: string;
+        };
+        ChangedPrivacyProfile: {
+            name?: string;
+            /** @description Replaces the whole guideline. */
+            privacy?: components["schemas"]["PrivacySpec"];
+        };
         ChannelChange: {
             enabled?: boolean;
             events?: ("ticket_stale" | "audit_result" | "rollout_paused" | "rollout_done" | "dead_letter" | "rule_paused" | "authorization_withdrawn")[];
@@ -2345,6 +2970,24 @@ export interface components {
             problem: string;
             ready: boolean;
         };
+        CodesubmitDomainLists: {
+            download: string[];
+            request: string[];
+            tcp: string[];
+            udp: string[];
+            upload: string[];
+            ws_request: string[];
+        };
+        CodesubmitDomainsBody: {
+            download: string[];
+            /** @description What works for users of the live version: these, the merchant's own and those set directly. */
+            effective: components["schemas"]["CodesubmitDomainLists"];
+            request: string[];
+            tcp: string[];
+            udp: string[];
+            upload: string[];
+            ws_request: string[];
+        };
         ComponentBody: {
             access_token: components["schemas"]["AccessState"];
             appid: string;
@@ -2386,6 +3029,8 @@ export interface components {
         ConfirmFileBody: {
             file_content: string;
             file_name: string;
+            /** @description Where this program serves it. */
+            url: string;
         };
         CreateKeyInputBody: {
             /** Format: date-time */
@@ -2436,9 +3081,30 @@ export interface components {
             /** @enum {string} */
             state: "pending" | "delivered" | "dead";
         };
+        Difference: {
+            detail: string;
+            /** @enum {string} */
+            slot: "trial" | "audit" | "live" | "gray" | "domains" | "privacy";
+        };
         DomainLists: {
             server: string[];
             webview: string[];
+        };
+        DomainProblem: {
+            detail: string;
+            /** @enum {string} */
+            kind: "server" | "webview";
+            name: string;
+        };
+        DomainProfileView: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            domains: components["schemas"]["DomainSpec"];
+            id: string;
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
         };
         DomainSpec: {
             download?: string[];
@@ -2452,6 +3118,8 @@ export interface components {
         DomainsBody: {
             /** @description What WeChat refused in the change just made. */
             invalid: components["schemas"]["DomainLists"];
+            /** @description Why each of them most likely was refused. */
+            problems: components["schemas"]["DomainProblem"][];
             /** @description The copy that counts for everybody (全网发布版). */
             published: components["schemas"]["DomainLists"];
             server: string[];
@@ -2464,6 +3132,16 @@ export interface components {
             server?: string[];
             /** @description host[:port] without scheme; left out: not changed. */
             webview?: string[];
+        };
+        DomainsInputBody2: {
+            download?: string[];
+            /** @description https://…; absent: stays as it is. */
+            request?: string[];
+            tcp?: string[];
+            udp?: string[];
+            upload?: string[];
+            /** @description wss://… */
+            ws_request?: string[];
         };
         DraftView: {
             /** Format: date-time */
@@ -2495,6 +3173,17 @@ export interface components {
             message: string;
             value?: unknown;
         };
+        FormFile: {
+            ContentType: string;
+            Filename: string;
+            IsSet: boolean;
+            /** Format: int64 */
+            Size: number;
+        };
+        "Gray-release-authorizerRequest": {
+            /** Format: int64 */
+            percentage: number;
+        };
         GraySlot: {
             /** Format: date-time */
             at: string;
@@ -2505,6 +3194,34 @@ export interface components {
              * @description 1 running, 2 paused.
              */
             status: number;
+        };
+        GrayView: {
+            /**
+             * Format: date-time
+             * @description When the next step goes out by itself; null: an operator releases it.
+             */
+            next_at: string | null;
+            /**
+             * Format: int64
+             * @description Of the users have the version.
+             */
+            percentage: number;
+            /**
+             * Format: int64
+             * @description Steps done.
+             */
+            step: number;
+            /**
+             * Format: int64
+             * @description All steps, the release to everybody included.
+             */
+            steps: number;
+        };
+        GuidelineView: {
+            owner_setting: components["schemas"]["OwnerSetting"];
+            setting_list: components["schemas"]["PrivacySetting"][];
+            /** Format: date-time */
+            updated_at: string | null;
         };
         HappeningBody: {
             /** @description Labels, biz ids or permission sets that came; the new name. */
@@ -2752,8 +3469,57 @@ export interface components {
             id: string;
             state?: string;
         };
+        LiveMerchantView: {
+            appid: string;
+            nick_name: string;
+            /** Format: date-time */
+            released_at: string | null;
+            /**
+             * Format: date-time
+             * @description When this was last noted or read from WeChat; null: never.
+             */
+            seen_at: string | null;
+            /** Format: int64 */
+            template_id: number | null;
+            user_version: string;
+        };
+        LiveVersionView: {
+            /** Format: int64 */
+            merchants: number;
+            /**
+             * Format: int64
+             * @description Null: not released by a rollout, or not known.
+             */
+            template_id: number | null;
+            /** @description Empty: nothing is live, or nothing is known. */
+            user_version: string;
+        };
+        ManyAnswer: {
+            done: string[];
+            failed: components["schemas"]["ManyFailed"][];
+        };
+        ManyFailed: {
+            code: string;
+            detail: string;
+            id: string;
+        };
         MediaBody: {
             media_id: string;
+        };
+        MediaView: {
+            content_type: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description For audit.preview_info and audit.feedback_stuff. */
+            media_id: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size: number;
+            /** @enum {string} */
+            type: "image" | "video";
         };
         MessageBody: {
             appid: string;
@@ -2873,6 +3639,10 @@ export interface components {
             /** @description The address that the robot's page shows. It is a secret and never shown again. */
             url: string;
         };
+        NewDomainProfileBody: {
+            domains: components["schemas"]["DomainSpec"];
+            name: string;
+        };
         NewKey: {
             /** Format: date-time */
             created_at: string;
@@ -2915,6 +3685,10 @@ export interface components {
              * @description Default 604800 (7 days).
              */
             ttl_seconds?: number;
+        };
+        NewPrivacyProfileBody: {
+            name: string;
+            privacy: components["schemas"]["PrivacySpec"];
         };
         NewRule: {
             /** @description Empty: any. */
@@ -3021,6 +3795,20 @@ export interface components {
             text: string;
             title: string;
         };
+        OurSlot: {
+            /** Format: date-time */
+            at: string;
+            rollout_id: string;
+            /** @description Of the submission. */
+            state: string;
+            submission_id: string;
+            user_version: string;
+        };
+        OurSlots: {
+            audit: components["schemas"]["OurSlot"];
+            live: components["schemas"]["OurSlot"];
+            trial: components["schemas"]["OurSlot"];
+        };
         Overview: {
             /** @description Rollouts by state. */
             rollouts: {
@@ -3075,6 +3863,16 @@ export interface components {
              */
             total: number | null;
         };
+        PageAuditView: {
+            items: components["schemas"]["AuditView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
         PageAuthorizerItem: {
             items: components["schemas"]["AuthorizerItem"][];
             /** @description Pass as cursor for the next page; empty on the last. */
@@ -3117,6 +3915,16 @@ export interface components {
         };
         PageDeliveryView: {
             items: components["schemas"]["DeliveryView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageDomainProfileView: {
+            items: components["schemas"]["DomainProfileView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -3195,6 +4003,26 @@ export interface components {
              */
             total: number | null;
         };
+        PageLiveMerchantView: {
+            items: components["schemas"]["LiveMerchantView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageLiveVersionView: {
+            items: components["schemas"]["LiveVersionView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
         PageNoteBody: {
             items: components["schemas"]["NoteBody"][];
             /** @description Pass as cursor for the next page; empty on the last. */
@@ -3207,6 +4035,26 @@ export interface components {
         };
         PageNoticeView: {
             items: components["schemas"]["NoticeView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PagePreflightItemView: {
+            items: components["schemas"]["PreflightItemView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PagePrivacyProfileView: {
+            items: components["schemas"]["PrivacyProfileView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -3315,9 +4163,102 @@ export interface components {
              */
             total: number | null;
         };
+        PreflightItemView: {
+            appid: string;
+            /** @description Empty: ready. Null: not looked at yet. */
+            blockers: components["schemas"]["Blocker"][] | null;
+            nick_name: string;
+        };
         PreflightResult: {
             blocked: components["schemas"]["BlockedAuthorizer"][];
             ready: string[];
+        };
+        PreflightView: {
+            /** Format: int64 */
+            blocked: number;
+            /** @description Merchants by the code of a blocker; one with two blockers counts for both. */
+            codes: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Merchants that have been looked at.
+             */
+            done: number;
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
+            /** @description The provider's submissions of this month, null while they are not known. With fewer than ready, the last ones wait for next month. */
+            quota: components["schemas"]["QuotaView"];
+            /** Format: int64 */
+            ready: number;
+            /** @enum {string} */
+            state: "running" | "done";
+            /** Format: int64 */
+            total: number;
+        };
+        PreviewInputBody: {
+            /** @description The merchant to show. */
+            appid: string;
+            audit?: components["schemas"]["AuditSpec"];
+            /** @description Absent: domains stay as they are. */
+            domains?: components["schemas"]["DomainSpec"];
+            /** @description An object; strings may use {{appid}} {{biz_id}} {{nick_name}} {{label}}. */
+            ext_json?: unknown;
+            /** @description Empty: the version is the name. */
+            name?: string;
+            /** @description Absent: the privacy guideline stays as it is. */
+            privacy?: components["schemas"]["PrivacySpec"];
+            release?: components["schemas"]["ReleaseSpec"];
+            /** Format: date-time */
+            start_at?: string;
+            strategy?: components["schemas"]["StrategySpec"];
+            targets: components["schemas"]["Targets"];
+            /** Format: int64 */
+            template_id: number;
+            user_desc?: string;
+            user_version: string;
+        };
+        PreviewOutputBody: {
+            appid: string;
+            /** @description As it would be committed; empty where it cannot be made. */
+            ext_json: string;
+            /** @description Of our last released version, else of the last commit; null: there is none. */
+            last_ext_json: string | null;
+            last_user_version: string;
+            nick_name: string;
+            /** @description What is wrong with it, as preflight will say. */
+            problems: components["schemas"]["Blocker"][];
+        };
+        PreviewSpec: {
+            /** @description Ids of pictures. */
+            pic_id_list?: string[];
+            /** @description Ids of videos. */
+            video_id_list?: string[];
+        };
+        PrivacyBody: {
+            /** @description Kinds of data that WeChat found in the trial version's code. */
+            detected: string[];
+            /** @description What users of the live version see; null when there is none. */
+            live: components["schemas"]["GuidelineView"];
+            /** @description Those of them without a text: WeChat's reviewers reject such a version. */
+            missing: string[];
+            owner_setting: components["schemas"]["OwnerSetting"];
+            setting_list: components["schemas"]["PrivacySetting"][];
+            /** Format: date-time */
+            updated_at: string | null;
+        };
+        PrivacyProfileView: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            id: string;
+            name: string;
+            privacy: components["schemas"]["PrivacySpec"];
+            /** Format: date-time */
+            updated_at: string;
         };
         PrivacySetting: {
             privacy_key: string;
@@ -3403,6 +4344,12 @@ export interface components {
              * @description Changes made of those allowed.
              */
             used: number;
+        };
+        QuotaView: {
+            /** Format: int64 */
+            limit: number;
+            /** Format: int64 */
+            rest: number;
         };
         RateBody: {
             /** @description Every step, oldest first; the last one goes on. */
@@ -3501,9 +4448,19 @@ export interface components {
             /** @description Where the owner confirms, for 24 hours; people scan the QR code of it. */
             url: string;
         };
+        RejectionReason: {
+            /** Format: int64 */
+            count: number;
+            reason: string;
+            remedies: string[];
+            /** @description At most 1000, as many as one call takes. */
+            submission_ids: string[];
+        };
         ReleaseSpec: {
+            /** @description Growing percentages of the users, 1 to 100; after the last comes everybody. Empty: everybody at once. */
             gray?: number[];
-            gray_interval?: unknown;
+            /** @description How long each step lasts, e.g. 2h; null: the next one is released by hand. */
+            gray_interval?: string | null;
             /**
              * @default auto
              * @enum {string}
@@ -3514,6 +4471,12 @@ export interface components {
         };
         "Rename-trialRequest": {
             name: string;
+        };
+        "Resubmit-submissionsRequest": {
+            /** @description What is different this time; it counts for these submissions only. */
+            audit?: components["schemas"]["AuditChange"];
+            /** @description Submissions. */
+            ids: string[];
         };
         "Retry-dead-deliveriesRequest": {
             rule_id: string;
@@ -3527,6 +4490,44 @@ export interface components {
              */
             retried: number;
         };
+        Rollback: {
+            /** Format: int64 */
+            app_version: number;
+            from: string;
+            to: string;
+            /** @description WeChat's description of it. */
+            to_desc: string;
+        };
+        RollbackBody: {
+            /** @description Empty: all merchants that the rollout has released. */
+            appids?: string[];
+            /** @description Only canary, batch_size and max_failed_percent count. */
+            strategy?: components["schemas"]["StrategySpec"];
+        };
+        RollbackPreflight: {
+            blocked: components["schemas"]["BlockedAuthorizer"][];
+            ready: components["schemas"]["RollbackTarget"][];
+        };
+        RollbackTarget: {
+            /**
+             * Format: int64
+             * @description WeChat's number of that version.
+             */
+            app_version: number;
+            appid: string;
+            /** @description The version that is live. */
+            from: string;
+            nick_name: string;
+            /** @description The version it goes back to. */
+            to: string;
+        };
+        RollbackVersion: {
+            /**
+             * Format: int64
+             * @description Of the history; null: the newest version there.
+             */
+            app_version?: number | null;
+        };
         RolloutView: {
             /** @description Submissions by state. */
             counts: {
@@ -3537,8 +4538,21 @@ export interface components {
             created_by: string;
             /** Format: date-time */
             finished_at: string | null;
+            /**
+             * Format: date-time
+             * @description When a window of WeChat's turns that merchants wait for; null: they wait for none.
+             */
+            held_until: string | null;
             id: string;
+            /**
+             * @description rollback: takes the merchants of another rollout back.
+             * @enum {string}
+             */
+            kind: "release" | "rollback";
             name: string;
+            /** @description The rollout that a rollback takes back. */
+            of_rollout_id: string | null;
+            /** @description Why it is paused, or what merchants of a running one wait for. */
             pause_reason: string;
             spec: components["schemas"]["Spec"];
             /** Format: date-time */
@@ -3662,6 +4676,9 @@ export interface components {
             expires_at: string | null;
             user: components["schemas"]["User"];
         };
+        "Set-authorizer-webview-domainsRequest": {
+            webview: string[];
+        };
         "Set-signatureRequest": {
             signature: string;
         };
@@ -3683,6 +4700,10 @@ export interface components {
         Slots: {
             /** @description Last version submitted through this platform. */
             audit: components["schemas"]["AuditSlot"];
+            /** @description Where WeChat has something else than we think. */
+            differences: components["schemas"]["Difference"][];
+            /** @description Server domains that work for users now; null: WeChat does not tell. */
+            domains: components["schemas"]["CodesubmitDomainLists"];
             /** @description Trial version (体验版). */
             experience: components["schemas"]["Slot"];
             /** @description Gray release (分阶段发布) under way. */
@@ -3690,8 +4711,14 @@ export interface components {
             /** @description Versions that a rollback can go to, at most five. */
             history: components["schemas"]["HistorySlot"][];
             live: components["schemas"]["Slot"];
+            /** @description What we think, from the submissions of our rollouts. */
+            ours: components["schemas"]["OurSlots"];
+            /** @description Kinds of data found in the code for which the privacy guideline has no text; null: WeChat does not tell. */
+            privacy_missing: string[];
             /** Format: int64 */
             visit_status: number;
+            /** @description Web-view domains that work for users now; null: WeChat does not tell. */
+            webview_domains: string[];
         };
         Spec: {
             audit?: components["schemas"]["AuditSpec"];
@@ -3793,6 +4820,8 @@ export interface components {
         };
         SubmissionView: {
             appid: string;
+            /** @description What goes to the reviewers; its own after a change, else the rollout's. */
+            audit?: components["schemas"]["AuditSpec"];
             /** @description WeChat's id; empty before there is one. */
             audit_id: string;
             /** Format: date-time */
@@ -3800,15 +4829,32 @@ export interface components {
             error: components["schemas"]["FailureView"];
             /** Format: date-time */
             finished_at: string | null;
+            /** @description How far a gray release has come; null when everybody gets it at once. */
+            gray: components["schemas"]["GrayView"];
             id: string;
             nick_name: string;
             /** @description Why WeChat's reviewers rejected or postponed it. */
             reason: string;
+            /** @description What usually helps against such a rejection. */
+            remedies: string[];
+            /** @description Of a rollback: from where to where; empty while that is not known. */
+            rollback: components["schemas"]["Rollback"];
             rollout_id: string;
             /** @description Pictures of the rejection, under this API's sign-in. */
             screenshots: string[];
+            /**
+             * @description Of the present audit; empty: nobody asked for it.
+             * @enum {string}
+             */
+            speed_up: "" | "wanted" | "done" | "refused";
+            speed_up_error: components["schemas"]["FailureView"];
             state: string;
             steps: components["schemas"]["StepView"][];
+            /**
+             * Format: date-time
+             * @description Of the present audit.
+             */
+            submitted_at: string | null;
             /** Format: int64 */
             template_id: number;
             /** Format: date-time */
@@ -3819,6 +4865,8 @@ export interface components {
              * @description When it is looked at again.
              */
             wait_until: string | null;
+            /** @description How many audits of this merchant may still be taken back. */
+            withdrawals?: components["schemas"]["Withdrawals"];
         };
         SupportBody: {
             shares: components["schemas"]["SupportShare"][];
@@ -3921,10 +4969,28 @@ export interface components {
         SyncStarted: {
             id: string;
         };
+        TargetView: {
+            appid: string;
+            /** @description Empty: nothing is live, or nothing is known. */
+            live_version: string;
+            nick_name: string;
+        };
         Targets: {
+            /** @description All mini programs that are authorized now. */
             all?: boolean;
             appids?: string[];
+            /** @description Of those named, or of all if none are, only the ones whose live version is known and below this. Versions are compared part by part: 1.9 is below 1.10, 2.3 is 2.3.0, 2.3.0-beta is below 2.3.0. */
+            below_version?: string;
+            /** @description Mini programs with any of these. */
             labels?: string[];
+        };
+        TargetsOutputBody: {
+            /** @description A few of them. */
+            sample: components["schemas"]["TargetView"][];
+            /** Format: int64 */
+            total: number;
+            /** @description Appids that are not on record; a rollout with them is refused. */
+            unknown: string[];
         };
         TemplateView: {
             /** Format: date-time */
@@ -3932,6 +4998,11 @@ export interface components {
             developer: string;
             /** Format: int64 */
             draft_id: number | null;
+            /**
+             * Format: int64
+             * @description Mini programs whose live version was made of it, by our record.
+             */
+            live: number;
             source_miniprogram: string;
             source_miniprogram_appid: string;
             /** Format: int64 */
@@ -3941,6 +5012,11 @@ export interface components {
              * @description 0 ordinary, 1 standard (withdrawn by WeChat).
              */
             template_type: number;
+            /**
+             * Format: int64
+             * @description Submissions under way with it.
+             */
+            used_by: number;
             user_desc: string;
             user_version: string;
         };
@@ -4060,6 +5136,12 @@ export interface components {
             /** @description WeChat's request id, for its support. */
             rid: string;
         };
+        WebviewBody: {
+            /** @description What works for users of the live version. */
+            effective: string[];
+            /** @description Set through this platform, each https://… */
+            webview: string[];
+        };
         Whitelist: {
             /** @description Called with the merchant's own token: they need no entry. */
             merchant_paths: string[];
@@ -4069,6 +5151,18 @@ export interface components {
             paths: string[];
             /** @enum {string} */
             transport: "token" | "openapi" | "cloudtoken";
+        };
+        Withdrawals: {
+            /**
+             * Format: int64
+             * @description And 10 a month.
+             */
+            month_left: number;
+            /**
+             * Format: int64
+             * @description WeChat allows 5 a day for each mini program, days of China.
+             */
+            today_left: number;
         };
     };
     responses: never;
@@ -4204,6 +5298,150 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageAuditEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-audit-media": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description A picture (PNG, JPEG, GIF; at most 2 MB) or a video (MP4; at most 10 MB).
+                     */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MediaView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-audit-media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-audits": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                /** @description Empty: all that WeChat reviews now. */
+                state?: "auditing" | "delayed" | "rejected" | "approved" | "withdrawn";
+                user_version?: string;
+                rollout_id?: string;
+                /** @description Part of the merchant's name, the appid, the version or the reason. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAuditView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-audit-summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditSummary"];
                 };
             };
             /** @description Error */
@@ -5213,6 +6451,144 @@ export interface operations {
             };
         };
     };
+    "get-authorizer-domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodesubmitDomainsBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-authorizer-domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DomainsInputBody2"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodesubmitDomainsBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "gray-release-authorizer": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Gray-release-authorizerRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Slots"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "cancel-gray-release": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Slots"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-icp": {
         parameters: {
             query?: never;
@@ -5493,6 +6869,72 @@ export interface operations {
             };
         };
     };
+    "get-authorizer-privacy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-authorizer-privacy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrivacySpec"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-privacy-interfaces": {
         parameters: {
             query?: never;
@@ -5624,6 +7066,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthorizerBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "roll-back-authorizer": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RollbackVersion"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Slots"];
                 };
             };
             /** @description Error */
@@ -6073,6 +7553,106 @@ export interface operations {
             };
         };
     };
+    "get-authorizer-webview-domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebviewBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-authorizer-webview-domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Set-authorizer-webview-domainsRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebviewBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "withdraw-authorizer-audit": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Slots"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-component": {
         parameters: {
             query?: never;
@@ -6241,6 +7821,42 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["DomainsInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainsBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-component-domains": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddDomainsInputBody"];
             };
         };
         responses: {
@@ -6506,6 +8122,140 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-domain-profiles": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageDomainProfileView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-domain-profile": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDomainProfileBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainProfileView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-domain-profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-domain-profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangedDomainProfile"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainProfileView"];
                 };
             };
             /** @description Error */
@@ -6832,6 +8582,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TestView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-live-versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageLiveVersionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-live-version-authorizers": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                /** @description Exactly; empty: nothing is live, or nothing is known. */
+                user_version?: string;
+                /** @description Only those that a rollout gave this template; -1: any. */
+                template_id?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageLiveMerchantView"];
                 };
             };
             /** @description Error */
@@ -7337,6 +9154,245 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NoticeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "start-preflight": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Spec"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreflightView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreflightView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-preflight-items": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                /** @description Only merchants with blockers. */
+                blocked?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePreflightItemView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-privacy-profiles": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePrivacyProfileView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-privacy-profile": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPrivacyProfileBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyProfileView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-privacy-profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-privacy-profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangedPrivacyProfile"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyProfileView"];
                 };
             };
             /** @description Error */
@@ -7926,6 +9982,78 @@ export interface operations {
             };
         };
     };
+    "preview-rollout": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "count-rollout-targets": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Targets"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetsOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-rollout": {
         parameters: {
             query?: never;
@@ -8131,6 +10259,113 @@ export interface operations {
             };
         };
     };
+    "roll-back-rollout": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RollbackBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "preflight-rollback": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RollbackBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RollbackPreflight"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-submissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-session": {
         parameters: {
             query?: never;
@@ -8283,6 +10518,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageSubmissionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "act-on-submissions": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Act-on-submissionsRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyAnswer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resubmit-submissions": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Resubmit-submissionsRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyAnswer"];
                 };
             };
             /** @description Error */
@@ -8697,7 +11004,10 @@ export interface operations {
     };
     "delete-template": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Delete it though rollouts under way use it. */
+                force?: boolean;
+            };
             header?: never;
             path: {
                 template_id: string;

@@ -21,7 +21,7 @@ export interface Column<T> {
   width?: string;
 }
 
-interface TableProps<T> {
+export interface TableProps<T> {
   columns: Column<T>[];
   rows: T[];
   rowKey: (row: T) => string;
@@ -31,31 +31,41 @@ interface TableProps<T> {
   label: string;
 }
 
+export function Heads<T>({ columns }: { columns: Column<T>[] }) {
+  return (
+    <thead>
+      <tr>
+        {columns.map((c) => (
+          <th key={c.key} scope="col" className={c.align && `data--${c.align}`} style={{ width: c.width }}>
+            {c.head ?? c.title}
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}
+
+export function Cells<T>({ columns, row }: { columns: Column<T>[]; row: T }) {
+  return columns.map((c) => (
+    <td
+      key={c.key}
+      data-label={c.title}
+      className={[c.card && `data--${c.card}`, c.align && `data--${c.align}`].filter(Boolean).join(' ')}
+    >
+      {c.render(row)}
+    </td>
+  ));
+}
+
 /** DataTable is a table on wide screens and a list of cards on narrow ones: the same elements, other styles. */
 export function DataTable<T>({ columns, rows, rowKey, rowClass, testId, label }: TableProps<T>) {
   return (
     <table className="data" aria-label={label} data-testid={testId}>
-      <thead>
-        <tr>
-          {columns.map((c) => (
-            <th key={c.key} scope="col" className={c.align && `data--${c.align}`} style={{ width: c.width }}>
-              {c.head ?? c.title}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <Heads columns={columns} />
       <tbody>
         {rows.map((row) => (
           <tr key={rowKey(row)} className={rowClass?.(row)} data-testid={`${testId}-${rowKey(row)}`}>
-            {columns.map((c) => (
-              <td
-                key={c.key}
-                data-label={c.title}
-                className={[c.card && `data--${c.card}`, c.align && `data--${c.align}`].filter(Boolean).join(' ')}
-              >
-                {c.render(row)}
-              </td>
-            ))}
+            <Cells columns={columns} row={row} />
           </tr>
         ))}
       </tbody>

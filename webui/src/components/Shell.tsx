@@ -17,6 +17,7 @@ import {
   SettingIcon,
   ShopIcon,
   SwapIcon,
+  AssignmentCheckedIcon,
   TranslateIcon,
   UserCircleIcon,
   ViewListIcon,
@@ -46,6 +47,7 @@ const groups = [
     places: [
       { to: '/templates', key: 'templates', icon: <LayersIcon /> },
       { to: '/rollouts', key: 'rollouts', icon: <RocketIcon /> },
+      { to: '/audits', key: 'audits', icon: <AssignmentCheckedIcon /> },
     ],
   },
   {

@@ -12,10 +12,10 @@ export function useLive(enabled: boolean): LiveState {
     return follow({
       open: () => new EventSource('/api/v1/events'),
       onState: setState,
-      onOutdated: (outdated) => {
-        if (outdated === null) void client.invalidateQueries();
-        else for (const queryKey of outdated) void client.invalidateQueries({ queryKey });
-      },
+      onOutdated: (outdated) =>
+        outdated === null
+          ? client.invalidateQueries()
+          : Promise.all(outdated.map((queryKey) => client.invalidateQueries({ queryKey }))),
       onRefused: () => void client.invalidateQueries({ queryKey: keys.session }),
     });
   }, [enabled, client]);

@@ -1,8 +1,12 @@
+import { auditsEn } from './audits.en';
+import { boardEn } from './board.en';
+import { byhandEn } from './byhand.en';
 import { forwardingEn } from './forwarding.en';
 import { linksEn } from './links.en';
 import { merchantsEn } from './merchants.en';
 import { messagesEn } from './messages.en';
 import { operationsEn } from './operations.en';
+import { wizardEn } from './wizard.en';
 import type { Catalogue } from './zh-CN';
 
 export const en: Catalogue = {
@@ -30,6 +34,7 @@ export const en: Catalogue = {
     registrations: 'Registrations',
     templates: 'Templates',
     rollouts: 'Rollouts',
+    audits: 'Audit desk',
     messages: 'Messages',
     rules: 'Forward rules',
     deliveries: 'Deliveries',
@@ -293,6 +298,10 @@ export const en: Catalogue = {
   },
   ...linksEn,
   ...operationsEn,
+  ...auditsEn,
+  ...boardEn,
+  ...wizardEn,
+  ...byhandEn,
   templates: {
     title: 'Templates',
     drafts: 'Drafts',
@@ -484,6 +493,11 @@ export const en: Catalogue = {
     windowHint:
       'A cron expression of five fields: minute hour day month weekday (0 is Sunday), in the server’s TIMEZONE, Beijing time by default. For example * 2-5 * * * is every day from 02:00 to 05:59. Empty: at any time. A release by hand is not bound to it.',
     windowManual: 'Approved versions are released by hand, so the window has no effect.',
+    gray: 'Gray release',
+    grayHint:
+      'Growing percentages of the users, e.g. 10, 50; everybody follows after the last. Empty: everybody at once. Merchants without a live version get it at once.',
+    grayInterval: 'Time between steps',
+    grayIntervalHint: 'Such as 30m or 2h; empty: each step is released by hand.',
     windowExamples: {
       night: 'Every night, 2 to 6',
       evening: 'Workdays, 22 to 24',
@@ -521,6 +535,8 @@ export const en: Catalogue = {
     privacyText: 'Every row needs an information and a purpose',
     wholeNumber: 'A whole number from 1 on, or nothing',
     percent: 'A whole number from 0 to 100, or nothing',
+    gray: 'Whole numbers from 1 to 100, growing, with commas between them',
+    interval: 'A time such as 30m, 2h or 1h30m',
     past: 'This time has passed',
     window: 'Wrong form: five fields are needed, such as * 2-5 * * *',
   },

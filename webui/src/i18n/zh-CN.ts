@@ -1,8 +1,12 @@
+import { auditsZhCN } from './audits.zh-CN';
+import { boardZhCN } from './board.zh-CN';
+import { byhandZhCN } from './byhand.zh-CN';
 import { forwardingZhCN } from './forwarding.zh-CN';
 import { linksZhCN } from './links.zh-CN';
 import { merchantsZhCN } from './merchants.zh-CN';
 import { messagesZhCN } from './messages.zh-CN';
 import { operationsZhCN } from './operations.zh-CN';
+import { wizardZhCN } from './wizard.zh-CN';
 
 export const zhCN = {
   app: {
@@ -28,6 +32,7 @@ export const zhCN = {
     registrations: '注册小程序',
     templates: '模板',
     rollouts: '发布',
+    audits: '审核台',
     messages: '消息',
     rules: '转发规则',
     deliveries: '投递记录',
@@ -286,6 +291,10 @@ export const zhCN = {
   },
   ...linksZhCN,
   ...operationsZhCN,
+  ...auditsZhCN,
+  ...boardZhCN,
+  ...wizardZhCN,
+  ...byhandZhCN,
   templates: {
     title: '模板',
     drafts: '草稿箱',
@@ -476,6 +485,11 @@ export const zhCN = {
     windowHint:
       '五段 cron：分 时 日 月 周（0 是周日），按服务器的 TIMEZONE，默认北京时间。例如 * 2-5 * * * 表示每天 02:00–05:59。留空则随时发布；人工发布不受限制。',
     windowManual: '审核通过后由人工发布，时间窗口不起作用。',
+    gray: '灰度发布',
+    grayHint:
+      '用户百分比，由小到大，例如 10, 50；最后一步之后放给全部。留空表示一次放给全部。还没有线上版本的商户直接全量。',
+    grayInterval: '灰度间隔',
+    grayIntervalHint: '例如 30m、2h；留空表示每一步由人放行。',
     windowExamples: {
       night: '每天凌晨 2–6 点',
       evening: '工作日 22–24 点',
@@ -513,6 +527,8 @@ export const zhCN = {
     privacyText: '每一项都要填写类型和用途',
     wholeNumber: '填写 1 以上的整数，或留空',
     percent: '填写 0 到 100 的整数，或留空',
+    gray: '填 1 到 100 的整数，由小到大，用逗号隔开',
+    interval: '写成 30m、2h 或 1h30m 这样的时间',
     past: '开始时间已经过去',
     window: '格式不对：要五段，例如 * 2-5 * * *',
   },

@@ -9,15 +9,18 @@ import { EmptyNote } from '../components/QueryView';
 import { SubmissionTag } from '../components/StateTag';
 import { Time } from '../components/Time';
 import { Trouble } from '../components/Trouble';
+import { MerchantDomains } from './MerchantDomains';
+import { MerchantPrivacy } from './MerchantPrivacy';
 import { VersionsPanel } from './MerchantVersions';
 
 /** MerchantReleases is what WeChat has of a mini program now, and what was done to bring it there. */
 export function MerchantReleases({ merchant }: { merchant: AuthorizerDetail }) {
   const { t } = useTranslation();
   const list = useInfiniteQuery(submissionsQuery({ appid: merchant.appid, limit: 20 }));
+  const open = merchant.status === 'authorized';
   return (
     <>
-      {merchant.status === 'authorized' && <VersionsPanel appid={merchant.appid} />}
+      {open && <VersionsPanel appid={merchant.appid} />}
       <Panel title={t('authorizers.submissions')}>
         <DataList
           query={list}
@@ -52,6 +55,8 @@ export function MerchantReleases({ merchant }: { merchant: AuthorizerDetail }) {
           empty={<EmptyNote title={t('authorizers.submissionsEmpty')} />}
         />
       </Panel>
+      {open && <MerchantDomains appid={merchant.appid} />}
+      {open && <MerchantPrivacy appid={merchant.appid} />}
     </>
   );
 }

@@ -1,6 +1,8 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useParams } from 'react-router-dom';
+import { DownloadIcon } from 'tdesign-icons-react';
 import { api, call } from '../api/client';
 import { keys, rolloutQuery, submissionsQuery } from '../api/queries';
 import type { Rollout, SubmissionItem } from '../api/types';
@@ -12,15 +14,18 @@ import { PageHead, Pairs, Panel } from '../components/PageHead';
 import { EmptyNote, QueryView } from '../components/QueryView';
 import { SidePanel } from '../components/SidePanel';
 import { StateBar, StatePicker, ToneLegend } from '../components/StateBar';
-import { RolloutTag, SubmissionTag } from '../components/StateTag';
+import { RolloutTag, SubmissionTag, ToneTag } from '../components/StateTag';
 import { useCan } from '../components/session';
 import { Time } from '../components/Time';
 import { Trouble } from '../components/Trouble';
 import { toast } from '../components/toast';
 import { useFilter } from '../components/useFilter';
 import { useNow } from '../components/useNow';
+import { paceOf } from '../logic/board';
 import { finishedPercent, type RolloutAction, rolloutActionsFor } from '../logic/states';
 import { absolute, told } from '../logic/time';
+import { RolloutEdit } from './RolloutEdit';
+import { RolloutRollback } from './RolloutRollback';
 import { StrategyWords, WindowWords } from './StrategyWords';
 import { SubmissionView } from './SubmissionView';
 
@@ -72,8 +77,35 @@ function Actions({ rollout }: { rollout: Rollout }) {
   ));
 }
 
+/** PaceWords says how fast a rollout goes on and when it will end like this. */
+function PaceWords({ rollout }: { rollout: Rollout }) {
+  const { t, i18n } = useTranslation();
+  const now = useNow();
+  const pace = paceOf(rollout, now);
+  if (!pace) return null;
+  return (
+    <p className="faint" data-testid="pace">
+      {t('board.pace', { n: pace.perHour, time: told(pace.endsAt, now, i18n.language) })}
+    </p>
+  );
+}
+
+function GrayWords({ release }: { release: Rollout['spec']['release'] }) {
+  const { t } = useTranslation();
+  const steps = (release?.gray ?? []).map((p) => `${p}%`).join(' → ');
+  const pace = release?.gray_interval
+    ? t('board.grayEvery', { interval: release.gray_interval })
+    : t('board.grayByHand');
+  return (
+    <span data-testid="gray-plan">
+      {t('board.graySteps', { steps })} <small className="muted">{pace}</small>
+    </span>
+  );
+}
+
 function Summary({ rollout }: { rollout: Rollout }) {
   const { t, i18n } = useTranslation();
+  const now = useNow();
   const { audit, release, strategy } = rollout.spec;
   return (
     <Panel testId="rollout-summary">
@@ -91,7 +123,18 @@ function Summary({ rollout }: { rollout: Rollout }) {
           <ToneLegend counts={rollout.counts} total={rollout.total} />
         </div>
         <StateBar counts={rollout.counts} total={rollout.total} />
+        <PaceWords rollout={rollout} />
       </div>
+      {rollout.held_until && (
+        <div className="banner" role="status" data-testid="held-until">
+          {t('board.heldUntil', { time: told(Date.parse(rollout.held_until), now, i18n.language) })}
+        </div>
+      )}
+      {rollout.state === 'running' && rollout.pause_reason && (
+        <div className="banner" role="status" data-testid="waits-for">
+          <b>{t('board.waits')}</b> {rollout.pause_reason}
+        </div>
+      )}
       {rollout.state === 'paused' && (
         <div className="banner" role="status" data-testid="pause-reason">
           {rollout.pause_reason ? (
@@ -127,6 +170,15 @@ function Summary({ rollout }: { rollout: Rollout }) {
             release?.mode === 'manual' ? t('newRollout.releaseManual') : t('newRollout.releaseAuto'),
           ],
           [t('newRollout.strategy'), <StrategyWords key="p" strategy={strategy} />],
+          [t('board.gray'), (release?.gray?.length ?? 0) > 0 && <GrayWords key="g" release={release} />],
+          [
+            t('board.kindRollback'),
+            rollout.of_rollout_id && (
+              <Link key="of" to={`/rollouts/${rollout.of_rollout_id}`} data-testid="of-rollout">
+                {t('board.ofRollout', { id: rollout.of_rollout_id })}
+              </Link>
+            ),
+          ],
           [t('newRollout.window'), release?.window && <WindowWords key="w" expression={release.window} />],
         ]}
       />
@@ -208,14 +260,53 @@ export default function RolloutPage() {
   const navigate = useNavigate();
   const { id = '', sid } = useParams();
   const query = useQuery(rolloutQuery(id));
+  const may = useCan('operator');
+  const [panel, setPanel] = useState<'edit' | 'rollback' | null>(null);
+  const rollout = query.data;
+  const open = rollout && !['completed', 'canceled'].includes(rollout.state);
+  const [shown, setShown] = useState(id);
+  if (shown !== id) {
+    // Another rollout, such as the one that takes this back.
+    setShown(id);
+    setPanel(null);
+  }
+  const canGoBack = rollout?.kind === 'release' && (rollout.counts.released ?? 0) > 0;
   return (
     <>
       <PageHead
         title={query.data?.name ?? t('rollouts.title')}
         back={{ to: '/rollouts', label: t('rollouts.title') }}
-        aside={query.data && <RolloutTag state={query.data.state} />}
+        aside={
+          rollout && (
+            <>
+              <RolloutTag state={rollout.state} />
+              {rollout.kind === 'rollback' && <ToneTag tone="action" text={t('board.kindRollback')} />}
+            </>
+          )
+        }
       >
-        {query.data && <Actions rollout={query.data} />}
+        {rollout && (
+          <a
+            className="t-button t-button--variant-outline t-button--theme-default"
+            href={`/api/v1/rollouts/${rollout.id}/submissions.csv`}
+            download
+            data-testid="export"
+          >
+            <DownloadIcon />
+            <span className="t-button__text">{t('board.exportCsv')}</span>
+          </a>
+        )}
+        {may && open && (
+          <Button variant="outline" theme="default" onClick={() => setPanel('edit')} data-testid="rollout-edit-open">
+            {t('board.edit')}
+          </Button>
+        )}
+        {may && canGoBack && (
+          <Button variant="outline" theme="danger" onClick={() => setPanel('rollback')} data-testid="rollout-rollback">
+            {t('board.rollback')}
+          </Button>
+        )}
+        {rollout && <Actions rollout={rollout} />}
       </PageHead>
       <QueryView query={query} rows={8}>
         {(rollout) => (
@@ -225,6 +316,15 @@ export default function RolloutPage() {
           </>
         )}
       </QueryView>
+      <SidePanel
+        testId="rollout-panel"
+        title={panel === 'rollback' ? t('board.rollbackTitle') : t('board.editTitle')}
+        open={panel !== null}
+        onClose={() => setPanel(null)}
+      >
+        {rollout && panel === 'edit' && <RolloutEdit rollout={rollout} onDone={() => setPanel(null)} />}
+        {rollout && panel === 'rollback' && <RolloutRollback rollout={rollout} />}
+      </SidePanel>
       <SidePanel
         testId="submission-detail"
         title={t('submission.drawer')}

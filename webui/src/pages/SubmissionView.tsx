@@ -10,6 +10,7 @@ import { useConfirm } from '../components/Confirm';
 import { Merchant } from '../components/Face';
 import { Pairs } from '../components/PageHead';
 import { Facts, ProblemPanel } from '../components/ProblemPanel';
+import { Progress } from '../components/Progress';
 import { Loading, QueryView } from '../components/QueryView';
 import { SubmissionTag } from '../components/StateTag';
 import { useCan } from '../components/session';
@@ -19,6 +20,7 @@ import { actionsFor, isSubmissionState, type SubmissionAction } from '../logic/s
 import { shownSteps, troubleDetail } from '../logic/submission';
 import { plainLines } from '../logic/text';
 import { duration } from '../logic/time';
+import { Resubmit } from './Resubmit';
 
 function post(action: SubmissionAction, id: string) {
   const params = { path: { id } };
@@ -117,6 +119,9 @@ function StepRow({ step, told }: { step: Step; told: string }) {
 
 function Rejection({ submission }: { submission: Submission }) {
   const { t } = useTranslation();
+  const may = useCan('operator');
+  const [mending, setMending] = useState(false);
+  const remedies = submission.remedies ?? [];
   const lines = plainLines(submission.reason ?? '');
   const shots = submission.screenshots ?? [];
   // The reason of an earlier try is history once the submission has gone on.
@@ -139,6 +144,24 @@ function Rejection({ submission }: { submission: Submission }) {
           ))}
         </div>
       )}
+      {remedies.length > 0 && (
+        <details className="remedies" open>
+          <summary>{t('audits.remedies')}</summary>
+          <ul>
+            {remedies.map((r) => (
+              <li key={r}>{r}</li>
+            ))}
+          </ul>
+        </details>
+      )}
+      {may && ['rejected', 'withdrawn'].includes(submission.state) && !mending && (
+        <Button variant="outline" onClick={() => setMending(true)} data-testid="submission-mend">
+          {t('board.submitAgain')}
+        </Button>
+      )}
+      {mending && (
+        <Resubmit ids={[submission.id]} nameOf={() => submission.nick_name} onClose={() => setMending(false)} />
+      )}
     </section>
   );
 }
@@ -160,6 +183,36 @@ function TrialQr({ id }: { id: string }) {
       <img src={url} alt={t('submission.trialQr')} data-testid="trial-qr" />
       <p className="muted">{t('submission.trialQrHint')}</p>
     </div>
+  );
+}
+
+/** Gray says how far a gray release has come. */
+function Gray({ submission }: { submission: Submission }) {
+  const { t } = useTranslation();
+  const { gray, rollback } = submission;
+  return (
+    <>
+      {rollback?.to && (
+        <p data-testid="rollback-way">{t('board.rollbackFromTo', { from: rollback.from, to: rollback.to })}</p>
+      )}
+      {gray && submission.state === 'releasing' && (
+        <section className="gray" data-testid="gray">
+          <Progress done={gray.percentage} total={100} label={t('board.gray')} testId="gray-progress" />
+          <p>
+            {t('board.grayNow', { percentage: gray.percentage, step: gray.step, steps: gray.steps })}{' '}
+            <span className="muted">
+              {gray.next_at ? (
+                <>
+                  {t('board.grayNext')} <Time value={gray.next_at} exact="both" />
+                </>
+              ) : (
+                t('board.grayHand')
+              )}
+            </span>
+          </p>
+        </section>
+      )}
+    </>
   );
 }
 
@@ -190,6 +243,7 @@ function View({ submission }: { submission: Submission }) {
           </div>
         </div>
       )}
+      <Gray submission={submission} />
       <Rejection submission={submission} />
       <section>
         <h3>{t('submission.timeline')}</h3>
@@ -215,10 +269,20 @@ function View({ submission }: { submission: Submission }) {
         </section>
       )}
       <Pairs
+        brief
         items={[
           [t('rollouts.version'), <code key="v">{submission.user_version}</code>],
           [t('rollouts.template'), <code key="t">#{submission.template_id}</code>],
           [t('submission.auditId'), submission.audit_id ? <code>{submission.audit_id}</code> : ''],
+          [
+            t('audits.actions.withdraw'),
+            submission.state === 'auditing' && submission.withdrawals
+              ? t('audits.withdrawalsLeft', {
+                  today: submission.withdrawals.today_left,
+                  month: submission.withdrawals.month_left,
+                })
+              : '',
+          ],
           [
             t('submission.nextLookAt'),
             submission.wait_until ? <Time value={submission.wait_until} exact="both" /> : '',
