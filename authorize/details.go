@@ -154,7 +154,20 @@ func (s *Service) Refresh(ctx context.Context, appid string) error {
 
 // refreshDetails is Refresh. listed is the fingerprint of the refresh token that WeChat's list has for the merchant, if that
 // was read; replaced tells that it is ours now: WeChat has named it twice, and ours is another and older than the reading.
+//
+// WeChat's answer may be older than what has been stored while it was on its way, such as the permission sets of a new
+// authorization. Then it is read again, and after infoReadings the last one counts.
 func (s *Service) refreshDetails(ctx context.Context, appid, listed string) (replaced bool, err error) {
+	for reading := 1; ; reading++ {
+		replaced, err = s.readDetails(ctx, appid, listed, reading == infoReadings)
+		if !errors.Is(err, errMoved) {
+			return replaced, err
+		}
+	}
+}
+
+// readDetails fails with errMoved if the merchant was changed meanwhile, unless it is the last try.
+func (s *Service) readDetails(ctx context.Context, appid, listed string, last bool) (replaced bool, err error) {
 	a, err := readStanding(ctx, s.db, appid)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, noSuchAuthorizer()
@@ -190,6 +203,9 @@ func (s *Service) refreshDetails(ctx context.Context, appid, listed string) (rep
 		}
 		if now.Status != statusAuthorized {
 			return nil
+		}
+		if !last && !now.UpdatedAt.Equal(a.UpdatedAt) {
+			return errMoved
 		}
 		news, err := updateDetails(ctx, tx, appid, d, s.Now())
 		if err != nil {
@@ -228,6 +244,7 @@ func plausibleInfo(info wechat.AuthorizerInfo, appid string) error {
 }
 
 const (
+	infoReadings = 3
 	// infoStale is the age from which details are read again when somebody looks at them.
 	infoStale = time.Hour
 	// infoPause is how long details are left alone after an attempt to read them.

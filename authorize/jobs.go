@@ -29,6 +29,8 @@ const (
 	overdueLimit  = 200
 	keepExchanges = 30 * 24 * time.Hour
 	keepRuns      = 30 * 24 * time.Hour // synchronizations and imports
+	// keepHistory is how far timelines reach back in what no other table keeps.
+	keepHistory = 2 * 365 * 24 * time.Hour
 )
 
 // ExchangeArgs has an authorization code exchanged. The fingerprint names the row; the code itself is not in the queue.
@@ -348,7 +350,7 @@ type cleanWorker struct {
 
 func (w *cleanWorker) Work(ctx context.Context, _ *river.Job[CleanArgs]) error {
 	now := w.s.Now()
-	err := errors.Join(clean(ctx, w.s.db, now, keepExchanges), cleanRuns(ctx, w.s.db, now.Add(-keepRuns)))
+	err := errors.Join(clean(ctx, w.s.db, now, keepExchanges), cleanRuns(ctx, w.s.db, now.Add(-keepRuns)), cleanHistory(ctx, w.s.db, now.Add(-keepHistory)))
 	if err != nil {
 		return fmt.Errorf("clean up authorizations: %w", err)
 	}

@@ -308,6 +308,30 @@ func TestWithdrawalDuringRefresh(t *testing.T) {
 	require.Equal(t, fault.Unauthorized, kindOfFault(err))
 }
 
+// TestReauthorizationDuringRefresh: what WeChat told before it must not undo the permission sets it has brought.
+func TestReauthorizationDuringRefresh(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	appid := e.have("wxreauthorize0001", "b")
+	e.settled()
+	_, err := e.wechat.Fake.FailNext(wechatfake.Fault{Path: pathInfo, Mode: wechatfake.FaultSlow, Delay: wechatfake.Duration(2 * time.Second)})
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- e.Refresh(context.Background(), appid) }()
+	e.until("WeChat has read what it will answer", func() bool { return len(e.wechat.Fake.State().Faults) == 0 })
+	_, err = e.wechat.Fake.AuthorizeMerchant(appid, wechatfake.Authorize{Scopes: []int{17, 18}})
+	require.NoError(t, err)
+	scopes := func() []int {
+		a, err := e.Get(t.Context(), appid)
+		require.NoError(t, err)
+		return a.FuncScopes
+	}
+	e.until("the new permission sets are stored", func() bool { return len(scopes()) == 2 })
+	e.settled()
+	require.NoError(t, <-ended)
+	require.Equal(t, []int{17, 18}, scopes())
+}
+
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, idle(true))

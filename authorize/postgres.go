@@ -294,9 +294,10 @@ type standing struct {
 	Status                       string
 	AuthorizedAt, UnauthorizedAt *time.Time
 	ReauthAt                     *time.Time
+	UpdatedAt                    time.Time
 }
 
-const standingColumns = `status, authorized_at, unauthorized_at, reauth_at`
+const standingColumns = `status, authorized_at, unauthorized_at, reauth_at, updated_at`
 
 func readStanding(ctx context.Context, db postgres.DB, appid string) (standing, error) {
 	return scanStanding(db.QueryRow(ctx, `SELECT `+standingColumns+` FROM authorizer WHERE appid = $1`, appid))
@@ -309,7 +310,7 @@ func lockAuthorizer(ctx context.Context, tx pgx.Tx, appid string) (standing, err
 
 func scanStanding(row pgx.Row) (standing, error) {
 	var a standing
-	err := row.Scan(&a.Status, &a.AuthorizedAt, &a.UnauthorizedAt, &a.ReauthAt)
+	err := row.Scan(&a.Status, &a.AuthorizedAt, &a.UnauthorizedAt, &a.ReauthAt, &a.UpdatedAt)
 	return a, err
 }
 

@@ -149,7 +149,7 @@ func lockStandings(ctx context.Context, tx pgx.Tx, appids []string) (map[string]
 	known := map[string]standing{}
 	var appid string
 	var a standing
-	_, err = pgx.ForEachRow(rows, []any{&appid, &a.Status, &a.AuthorizedAt, &a.UnauthorizedAt, &a.ReauthAt}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&appid, &a.Status, &a.AuthorizedAt, &a.UnauthorizedAt, &a.ReauthAt, &a.UpdatedAt}, func() error {
 		known[appid] = a
 		return nil
 	})

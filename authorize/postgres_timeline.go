@@ -47,3 +47,15 @@ func listHappenings(ctx context.Context, db postgres.DB, appid string, before Mo
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Happening])
 }
+
+// cleanHistory removes what is older than before, so many rows at a time that nobody waits for it.
+func cleanHistory(ctx context.Context, db postgres.DB, before time.Time) error {
+	const q = `DELETE FROM authorizer_history WHERE id IN (SELECT id FROM authorizer_history WHERE at < $1 LIMIT $2)`
+	const batch = 10000
+	for {
+		tag, err := db.Exec(ctx, q, before, batch)
+		if err != nil || tag.RowsAffected() < batch {
+			return err
+		}
+	}
+}

@@ -257,8 +257,9 @@ func (s *Service) keepPage(ctx context.Context, run *Sync, entries []wechat.Auth
 				continue // the list may lag behind the withdrawal: its item asks about this one
 			}
 			has := have[tokenKey(entry.AppID)]
+			isNew := !onRecord || old.Status != statusAuthorized
 			switch {
-			case !onRecord || old.Status != statusAuthorized:
+			case isNew:
 				added++
 			case !has && !entry.RefreshToken.IsZero():
 				recovered++
@@ -267,6 +268,11 @@ func (s *Service) keepPage(ctx context.Context, run *Sync, entries []wechat.Auth
 			}
 			if err := s.adopt(ctx, tx, entry.AppID, entry.RefreshToken, agreed, has); err != nil {
 				return err
+			}
+			if isNew {
+				if err := s.tellAuthorized(ctx, tx, entry.AppID); err != nil {
+					return err
+				}
 			}
 		}
 		if err := insertSyncItems(ctx, tx, run.ID, appids, prints); err != nil {

@@ -193,7 +193,12 @@ func (s *Service) syncOne(ctx context.Context, run *Sync, item syncItem) (r sync
 			}
 			return r
 		}
-		err = s.inTx(ctx, func(tx pgx.Tx) error { return s.adopt(ctx, tx, item.AppID, g.grant.Refresh, s.Now(), false) })
+		err = s.inTx(ctx, func(tx pgx.Tx) error {
+			if err := s.adopt(ctx, tx, item.AppID, g.grant.Refresh, s.Now(), false); err != nil {
+				return err
+			}
+			return s.tellAuthorized(ctx, tx, item.AppID)
+		})
 		if err != nil {
 			r.err = err
 			return r

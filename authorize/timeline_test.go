@@ -126,6 +126,24 @@ func TestTimelineTellsTheLifeOfAMerchant(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, status)
 }
 
+func TestTimelineReachesBackTwoYears(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, idle(true))
+	_, err := e.pool.Exec(t.Context(), `INSERT INTO authorizer (appid, status, authorized_at) VALUES ('wx1', 'authorized', '2026-01-01')`)
+	require.NoError(t, err)
+	_, err = e.pool.Exec(t.Context(), `DELETE FROM authorizer_history`)
+	require.NoError(t, err)
+	// More than are removed at a time, and one on either side of the limit.
+	const q = `INSERT INTO authorizer_history (appid, at, kind) SELECT 'wx1', $1::timestamptz - n * interval '1 second', 'ext' FROM generate_series($2::int, $3::int) n`
+	limit := e.Now().Add(-keepHistory)
+	for _, n := range [][2]int{{60, 25000}, {-60, -60}} {
+		_, err = e.pool.Exec(t.Context(), q, limit, n[0], n[1])
+		require.NoError(t, err)
+	}
+	require.NoError(t, (&cleanWorker{s: e.Service}).Work(t.Context(), nil))
+	require.Len(t, e.timeline("wx1", 200), 1)
+}
+
 func TestTimelinePagesOverOneMoment(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, idle(true))

@@ -1,7 +1,6 @@
 package component
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -15,7 +14,7 @@ func quickXML(text string) (elements []element, ok bool) {
 	}
 	elements = make([]element, 0, 12)
 	for {
-		rest = strings.TrimLeft(rest, " \t\n")
+		rest = skipSpace(rest) // there is no \r
 		if rest == "</xml>" {
 			return elements, true
 		}
@@ -69,18 +68,18 @@ func quickJSON(text string) (elements []element, ok bool) {
 		if !ok {
 			value, ok = r.integer()
 		}
-		if !ok || slices.ContainsFunc(elements, func(e element) bool { return e.name == name }) {
+		at := len(elements) // in the order of names
+		for at > 0 && elements[at-1].name > name {
+			at--
+		}
+		if !ok || at > 0 && elements[at-1].name == name {
 			return nil, false
 		}
-		elements = append(elements, element{name: name, text: value})
+		elements = slices.Insert(elements, at, element{name: name, text: value})
 		if r.take(',') {
 			continue
 		}
-		if !r.take('}') || r.rest != "" {
-			return nil, false
-		}
-		slices.SortFunc(elements, func(a, b element) int { return cmp.Compare(a.name, b.name) })
-		return elements, true
+		return elements, r.take('}') && r.rest == ""
 	}
 }
 
@@ -88,12 +87,22 @@ type jsonReader struct{ rest string }
 
 // take goes behind c and the white space around it, if c is next.
 func (r *jsonReader) take(c byte) bool {
-	rest := strings.TrimLeft(r.rest, " \t\r\n")
+	rest := skipSpace(r.rest)
 	if rest == "" || rest[0] != c {
 		return false
 	}
-	r.rest = strings.TrimLeft(rest[1:], " \t\r\n")
+	r.rest = skipSpace(rest[1:])
 	return true
+}
+
+// skipSpace is strings.TrimLeft without making a set of the four characters each time.
+func skipSpace(text string) string {
+	for i := range len(text) {
+		if c := text[i]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return text[i:]
+		}
+	}
+	return ""
 }
 
 func (r *jsonReader) text() (string, bool) {
@@ -114,7 +123,10 @@ func (r *jsonReader) text() (string, bool) {
 }
 
 func (r *jsonReader) integer() (string, bool) {
-	end := len(r.rest) - len(strings.TrimLeft(r.rest, "-0123456789"))
+	end := 0
+	for end < len(r.rest) && (r.rest[end] == '-' || r.rest[end] >= '0' && r.rest[end] <= '9') {
+		end++
+	}
 	value := r.rest[:end]
 	if !canonicalInt(value) || end < len(r.rest) && strings.IndexByte(" \t\r\n,}", r.rest[end]) < 0 {
 		return "", false

@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -19,10 +20,10 @@ type Forwarder interface {
 	// enqueues deliveries for the rules that match. It must be quick: no call outside the database. When it fails nothing is
 	// stored, and WeChat pushes again.
 	Stored(ctx context.Context, tx pgx.Tx, messages []Message) error
-	// Relay asks a business system for the passive reply to m, a message on ChannelBiz that has just been stored. ctx ends
-	// 4.5 s after the push came. reply is plaintext in the business system's own notation; ok is false where no rule
+	// Relay asks a business system for the passive reply to m, a message on ChannelBiz that has just been stored. WeChat waits
+	// until answerBy. reply is plaintext in the business system's own notation; ok is false where no rule
 	// matches or the business system failed: then the answer is "success".
-	Relay(ctx context.Context, m Message) (reply []byte, ok bool)
+	Relay(ctx context.Context, m Message, answerBy time.Time) (reply []byte, ok bool)
 	// DeliveriesOf gives the deliveries of each message that has any, oldest first.
 	DeliveriesOf(ctx context.Context, messageIDs []int64) (map[int64][]DeliverySummary, error)
 	// Redeliver has a stored message delivered anew under every rule that matches it now.

@@ -19,8 +19,8 @@ import (
 const (
 	// maxPushBytes is the size of a push's raw body.
 	maxPushBytes = 1 << 20
-	// storeTimeout leaves WeChat, which waits five seconds, time to hear that we failed.
-	storeTimeout = 4500 * time.Millisecond
+	// answerTimeout leaves WeChat, which waits five seconds, time to hear our answer.
+	answerTimeout = 4500 * time.Millisecond
 	// success is the only answer that WeChat takes for "got it".
 	success = "success"
 )
@@ -79,9 +79,7 @@ func (s *Service) pushed(address func(echo.Context) (channel, appid string)) ech
 			return c.String(http.StatusBadRequest, "body cut short")
 		}
 		// WeChat may hang up and push again; what it has sent is stored all the same, and the copy is recognised.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTimeout)
-		defer cancel()
-		answer, err := s.receive(ctx, newPush(r, channel, appid, body))
+		answer, err := s.receive(context.WithoutCancel(r.Context()), newPush(r, channel, appid, body, began))
 		s.countPush(channel, pushResult(answer, err), began)
 		if err == nil {
 			httpserver.Routine(r.Context()) // the message list and the metrics have it
@@ -91,7 +89,7 @@ func (s *Service) pushed(address func(echo.Context) (channel, appid string)) ech
 		}
 		status, text := pushAnswer(err)
 		if err != nil {
-			s.log.WarnContext(ctx, "push refused", "channel", channel, "appid", short(appid), "status", status, "bytes", len(body), "error", err)
+			s.log.WarnContext(r.Context(), "push refused", "channel", channel, "appid", short(appid), "status", status, "bytes", len(body), "error", err)
 		}
 		return c.String(status, text)
 	}
@@ -143,13 +141,15 @@ func readPush(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-func newPush(r *http.Request, channel, appid string, body []byte) push {
-	query := r.URL.Query()
+func newPush(r *http.Request, channel, appid string, body []byte, began time.Time) push {
 	p := push{
-		channel: channel, appid: appid, body: body,
-		timestamp: query.Get("timestamp"), nonce: query.Get("nonce"), msgSignature: query.Get("msg_signature"),
-		source: len(r.Header.Values("X-Wx-Source")) > 0 || len(r.Header.Values("X-Wx-Sources")) > 0,
-		proofs: query["key"],
+		channel: channel, appid: appid, body: body, answerBy: began.Add(answerTimeout),
+		source: len(r.Header["X-Wx-Source"]) > 0 || len(r.Header["X-Wx-Sources"]) > 0,
+	}
+	if r.URL.RawQuery != "" {
+		query := r.URL.Query()
+		p.timestamp, p.nonce, p.msgSignature = query.Get("timestamp"), query.Get("nonce"), query.Get("msg_signature")
+		p.proofs = query["key"]
 	}
 	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		p.proofs = append(p.proofs, strings.TrimSpace(token))

@@ -37,17 +37,16 @@ type rateCounter struct {
 }
 
 // add counts the new ones among stored messages.
-func (r *rateCounter) add(outcomes []outcome) {
+func (r *rateCounter) add(messages []*waiting, outcomes []outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var key rateKey // of those before
 	n := int64(0)
-	for i := range outcomes {
-		o := &outcomes[i]
+	for i, o := range outcomes {
 		if !o.isNew {
 			continue
 		}
-		if k := (rateKey{o.message.ReceivedAt.Unix() / 60, o.message.Channel}); k != key {
+		if k := (rateKey{messages[i].ReceivedAt.Unix() / 60, messages[i].Channel}); k != key {
 			r.raise(key, n)
 			key, n = k, 0
 		}

@@ -28,6 +28,8 @@ type push struct {
 	appid   string // of the merchant, from the path; empty on the component address
 	body    []byte
 
+	answerBy time.Time // WeChat waits no longer
+
 	timestamp, nonce, msgSignature string // as they stand in the query
 
 	source bool       // x-wx-source or x-wx-sources is there
@@ -64,7 +66,7 @@ func (s *Service) receive(ctx context.Context, p push) (received, error) {
 	if isNew {
 		result = pushStored
 	}
-	reply, ok := s.passiveReply(ctx, m, isNew)
+	reply, ok := s.passiveReply(ctx, p.answerBy, m, isNew)
 	if !ok {
 		return received{result: result}, nil
 	}
@@ -83,7 +85,7 @@ func (s *Service) receive(ctx context.Context, p push) (received, error) {
 
 // passiveReply is the plaintext that answers a message on ChannelBiz instead of success. A business system hears of a message
 // once, copies of it are answered success; checks of WeChat's are answered every time.
-func (s *Service) passiveReply(ctx context.Context, m Message, isNew bool) (reply []byte, ok bool) {
+func (s *Service) passiveReply(ctx context.Context, answerBy time.Time, m Message, isNew bool) (reply []byte, ok bool) {
 	if m.Channel != ChannelBiz {
 		return nil, false
 	}
@@ -101,7 +103,7 @@ func (s *Service) passiveReply(ctx context.Context, m Message, isNew bool) (repl
 			reply, ok = nil, false
 		}
 	}()
-	return s.forward.Relay(ctx, m)
+	return s.forward.Relay(ctx, m, answerBy)
 }
 
 // errProbe reports WeChat's test of a container path, which is answered and forgotten.

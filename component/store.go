@@ -1,6 +1,7 @@
 package component
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +17,9 @@ import (
 )
 
 const (
-	// commitTimeout ends a commit whose database does not answer, before WeChat stops waiting.
-	commitTimeout = 4 * time.Second
+	// commitTimeout ends a commit whose database does not answer. A message waits for the commit under way and for its own, and
+	// WeChat waits five seconds.
+	commitTimeout = 2200 * time.Millisecond
 	// commitsAtOnce is how many commits are under way at a time; what comes meanwhile shares the next one. A second begins only
 	// when a crowd waits: a commit costs about as much as ten of its rows, so few large ones let more messages through.
 	commitsAtOnce = 2
@@ -32,6 +34,8 @@ const (
 // errBusy reports more pushes than can wait for the database.
 var errBusy = errors.New("component: too many messages wait to be stored")
 
+var errBrokeOff = errors.New("component: storing broke off")
+
 // mailbox gathers messages while a commit is under way, so that many share one statement and one commit.
 type mailbox struct {
 	mu      sync.Mutex
@@ -43,23 +47,30 @@ type mailbox struct {
 // waiting is a message on its way into the database and who waits for it.
 type waiting struct {
 	incoming
-	ctx  context.Context //nolint:containedctx // of the one who waits
-	done chan outcome    // takes one without a reader
+	outcome outcome
+	done    chan struct{} // closed when the outcome is there
+}
+
+func newWaiting(in incoming) *waiting { return &waiting{incoming: in, done: make(chan struct{})} }
+
+func (w *waiting) end(o outcome) {
+	w.outcome = o
+	close(w.done)
 }
 
 type outcome struct {
-	message Message // with its ID if it is new
-	isNew   bool
-	err     error
+	id    int64 // if it is new
+	isNew bool
+	err   error
 }
 
 func (w *waiting) size() int { return len(w.maskedBody) + len(w.secretBody) }
 
 // store keeps a message and enqueues what follows from it, in one transaction, together with others that come at the same
 // time. It returns after the commit. A copy of a message that is already there, also of one that another process is storing at
-// this moment, changes nothing and is no error. When ctx ends first, the message may have been stored all the same.
+// this moment, changes nothing and is no error. After a failure the message may have been stored all the same.
 func (s *Service) store(ctx context.Context, in incoming) (m Message, isNew bool, err error) {
-	w := &waiting{incoming: in, ctx: ctx, done: make(chan outcome, 1)}
+	w := newWaiting(in)
 	b := &s.mailbox
 	b.mu.Lock()
 	if len(b.waiting) >= mostWaiting || b.bytes+w.size() > mostBytesWaiting {
@@ -74,17 +85,15 @@ func (s *Service) store(ctx context.Context, in incoming) (m Message, isNew bool
 	}
 	b.mu.Unlock()
 	if lead {
-		s.commitFirst(context.WithoutCancel(ctx))
+		s.commitFirst(ctx)
 	}
-	select {
-	case o := <-w.done:
-		if o.err != nil {
-			return Message{}, false, fmt.Errorf("store message: %w", o.err)
-		}
-		return o.message, o.isNew, nil
-	case <-ctx.Done():
-		return Message{}, false, fmt.Errorf("store message: %w", context.Cause(ctx))
+	<-w.done // in time: each commit has its limit, and one that meets it ends the wait of all
+	if err := w.outcome.err; err != nil {
+		return Message{}, false, fmt.Errorf("store message: %w", err)
 	}
+	m = in.Message
+	m.ID = w.outcome.id
+	return m, w.outcome.isNew, nil
 }
 
 // commitFirst commits what waits, in the goroutine of one who waits for it, which is the quickest way for a lone message. Who
@@ -110,6 +119,15 @@ func (s *Service) commitWaiting(ctx context.Context) {
 }
 
 func (s *Service) commitBatch(ctx context.Context, batch []*waiting) {
+	defer func() { // after a panic nobody may wait for ever
+		for _, w := range batch {
+			select {
+			case <-w.done:
+			default:
+				w.end(outcome{err: errBrokeOff})
+			}
+		}
+	}()
 	if err := s.storeBatch(ctx, batch); err != nil {
 		s.mailbox.failAll(err)
 	}
@@ -154,7 +172,7 @@ func (b *mailbox) failAll(err error) {
 	b.waiting, b.bytes = nil, 0
 	b.mu.Unlock()
 	for _, w := range all {
-		w.done <- outcome{err: err}
+		w.end(outcome{err: err})
 	}
 }
 
@@ -162,35 +180,24 @@ func (b *mailbox) failAll(err error) {
 func (s *Service) storeBatch(ctx context.Context, batch []*waiting) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
+	// Sorted, so that copies lie together, and two commits that share messages do not wait for each other in a circle.
+	slices.SortFunc(batch, func(a, b *waiting) int { return bytes.Compare(a.dedupeKey, b.dedupeKey) })
 	first := make([]*waiting, 0, len(batch)) // of each message; the others are its copies
-	at := make(map[string]int, len(batch))
-	index := make([]int, len(batch)) // into first; -1: nobody waits any more
 	for i, w := range batch {
-		index[i] = -1
-		if w.ctx.Err() != nil {
-			continue
-		}
-		n, known := at[string(w.dedupeKey)]
-		if !known {
-			n = len(first)
-			at[string(w.dedupeKey)] = n
+		if i == 0 || !bytes.Equal(w.dedupeKey, batch[i-1].dedupeKey) {
 			first = append(first, w)
 		}
-		index[i] = n
 	}
 	outcomes, away := s.storeAll(ctx, first)
-	answered := make([]bool, len(first))
-	for i, w := range batch {
-		if index[i] < 0 {
-			w.done <- outcome{err: context.Cause(w.ctx)}
-			continue
+	n := -1
+	for _, w := range batch {
+		isFirst := n+1 < len(first) && first[n+1] == w
+		if isFirst {
+			n++
 		}
-		o := outcomes[index[i]]
-		if answered[index[i]] {
-			o.isNew = false
-		}
-		answered[index[i]] = true
-		w.done <- o
+		o := outcomes[n]
+		o.isNew = o.isNew && isFirst
+		w.end(o)
 	}
 	return away
 }
@@ -251,33 +258,28 @@ func isNoPartition(err error) bool {
 func (s *Service) tryCommit(ctx context.Context, messages []*waiting) (outcomes []outcome, err error) {
 	began := time.Now()
 	if following, ok := s.following(messages); ok { // then the statement is the transaction, which saves three ways to the database
-		ids, err := insertMessages(ctx, s.deps.DB, messages, following)
-		if err != nil {
+		if outcomes, err = insertMessages(ctx, s.deps.DB, messages, following); err != nil {
 			return nil, err
 		}
-		var fresh []Message
-		if outcomes, fresh = s.outcomes(messages, ids); following.Clause != "" {
-			s.forward.Followed(fresh)
+		if following.Clause != "" {
+			s.forward.Followed(fresh(messages, outcomes))
 		}
 	} else {
 		err = pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) error {
-			ids, err := insertMessages(ctx, tx, messages, Following{})
-			if err != nil {
+			if outcomes, err = insertMessages(ctx, tx, messages, Following{}); err != nil {
 				return err
 			}
-			var fresh []Message
-			outcomes, fresh = s.outcomes(messages, ids)
-			return s.follow(ctx, tx, fresh)
+			return s.follow(ctx, tx, fresh(messages, outcomes))
 		})
-	}
-	if err != nil {
-		return nil, err
+		if err != nil {
+			return nil, err
+		}
 	}
 	s.countCommit(len(messages), began)
-	s.rates.add(outcomes)
-	for _, o := range slices.Backward(outcomes) {
-		if o.isNew && o.message.State == StateHandled {
-			s.news.tell(ctx, s, o.message)
+	s.rates.add(messages, outcomes)
+	for i, o := range slices.Backward(outcomes) {
+		if o.isNew && messages[i].State == StateHandled {
+			s.news.tell(ctx, s, o.id, messages[i].AppID)
 			break
 		}
 	}
@@ -299,19 +301,17 @@ func (s *Service) following(messages []*waiting) (f Following, ok bool) {
 	return s.forward.Follow(list, keys)
 }
 
-// outcomes says of each message whether it is new, and gives those that are.
-func (s *Service) outcomes(messages []*waiting, ids map[string]int64) (all []outcome, fresh []Message) {
-	all = make([]outcome, len(messages))
-	for i, w := range messages {
-		m := w.Message
-		id, isNew := ids[string(w.dedupeKey)]
-		m.ID = id
-		all[i] = outcome{message: m, isNew: isNew}
-		if isNew && (s.forward != nil || m.State == StatePending) {
-			fresh = append(fresh, m)
+// fresh gives those messages that are new.
+func fresh(messages []*waiting, outcomes []outcome) []Message {
+	list := make([]Message, 0, len(messages))
+	for i, o := range outcomes {
+		if o.isNew {
+			m := messages[i].Message
+			m.ID = o.id
+			list = append(list, m)
 		}
 	}
-	return all, fresh
+	return list
 }
 
 // follow enqueues what has to be done for new messages.
@@ -331,18 +331,18 @@ func (s *Service) follow(ctx context.Context, tx pgx.Tx, fresh []Message) error 
 	return s.forward.Stored(ctx, tx, fresh)
 }
 
-// insertMessages stores those messages that are not there yet, and gives their ids by dedupe key. It waits for a transaction
-// that is storing a copy at the same time; the order of keys keeps two such from waiting for each other.
-func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, following Following) (map[string]int64, error) {
+// insertMessages stores those messages that are not there yet; they come in the order of their dedupe keys. It waits for a
+// transaction that is storing a copy at the same time; the order keeps two such from waiting for each other.
+func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, following Following) ([]outcome, error) {
 	if len(messages) == 1 && following.Clause == "" {
 		return insertMessage(ctx, db, messages[0])
 	}
 	const fresh = `WITH fresh AS (
-			INSERT INTO message_dedupe (dedupe_key) SELECT k FROM unnest($11::bytea[]) k ORDER BY k ON CONFLICT DO NOTHING RETURNING dedupe_key)`
+			INSERT INTO message_dedupe (dedupe_key) SELECT unnest($11::bytea[]) ON CONFLICT DO NOTHING RETURNING dedupe_key)`
 	const insert = `INSERT INTO message (id, channel, appid, info_type, msg_type, event, from_user, to_user, msg_id,
 			created_at, received_at, dedupe_key, body, secret_body, state, handled_at)
 		SELECT (floor(extract(epoch FROM m.received_at) * 1000)::bigint << 20) | (nextval('message_number') & 1048575),
-			m.channel, m.appid, m.info_type, m.msg_type, m.event, m.from_user, m.to_user, m.msg_id,
+			m.channel, m.appid, coalesce(m.info_type, ''), m.msg_type, coalesce(m.event, ''), m.from_user, m.to_user, m.msg_id,
 			m.created_at, m.received_at, m.dedupe_key, m.body, m.secret_body, m.state, CASE WHEN m.state = 'handled' THEN m.received_at END
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
 				$9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::text[], $13::bytea[], $14::text[])
@@ -357,33 +357,49 @@ func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, fo
 	const columns = 10
 	all := make([]string, columns*n)
 	texts := func(column int) []string { return all[column*n : (column+1)*n] }
-	created, received, keys, boxes := make([]*time.Time, n), make([]time.Time, n), make([][]byte, n), make([][]byte, n)
+	// Columns that most messages leave empty are not sent where all do.
+	rarely := func(column int) []string {
+		if slices.ContainsFunc(texts(column), func(t string) bool { return t != "" }) {
+			return texts(column)
+		}
+		return nil
+	}
+	created, received, keys := make([]*time.Time, n), make([]time.Time, n), make([][]byte, n)
+	var boxes [][]byte
+	if slices.ContainsFunc(messages, func(w *waiting) bool { return w.secretBody != nil }) {
+		boxes = make([][]byte, n)
+	}
 	for i, w := range messages {
 		for column, text := range [columns]string{w.Channel, w.AppID, w.InfoType, w.MsgType, w.Event, w.FromUser, w.ToUser, w.MsgID, w.maskedBody, w.State} {
 			all[column*n+i] = text
 		}
-		created[i], received[i], keys[i], boxes[i] = nullTime(w.CreatedAt), w.ReceivedAt, w.dedupeKey, w.secretBody
+		created[i], received[i], keys[i] = nullTime(w.CreatedAt), w.ReceivedAt, w.dedupeKey
+		if boxes != nil {
+			boxes[i] = w.secretBody
+		}
 	}
 	args := append([]any{
-		texts(0), texts(1), texts(2), texts(3), texts(4), texts(5), texts(6), texts(7),
+		texts(0), texts(1), rarely(2), texts(3), rarely(4), texts(5), texts(6), texts(7),
 		created, received, keys, texts(8), boxes, texts(9),
 	}, following.Args...)
 	rows, err := db.Query(ctx, q, args...)
 	if err != nil {
 		return nil, err
 	}
-	ids := make(map[string]int64, n)
+	outcomes := make([]outcome, n)
 	var id int64
 	var key []byte
 	_, err = pgx.ForEachRow(rows, []any{&id, &key}, func() error {
-		ids[string(key)] = id
+		if i, found := slices.BinarySearchFunc(keys, key, bytes.Compare); found {
+			outcomes[i] = outcome{id: id, isNew: true}
+		}
 		return nil
 	})
-	return ids, err
+	return outcomes, err
 }
 
 // insertMessage is insertMessages for one, with a plan that costs the database a third less.
-func insertMessage(ctx context.Context, db postgres.DB, w *waiting) (map[string]int64, error) {
+func insertMessage(ctx context.Context, db postgres.DB, w *waiting) ([]outcome, error) {
 	const q = `WITH fresh AS (
 			INSERT INTO message_dedupe (dedupe_key) VALUES ($11) ON CONFLICT DO NOTHING RETURNING 1)
 		INSERT INTO message (id, channel, appid, info_type, msg_type, event, from_user, to_user, msg_id,
@@ -396,12 +412,12 @@ func insertMessage(ctx context.Context, db postgres.DB, w *waiting) (map[string]
 	err := db.QueryRow(ctx, q, w.Channel, w.AppID, w.InfoType, w.MsgType, w.Event, w.FromUser, w.ToUser, w.MsgID,
 		nullTime(w.CreatedAt), w.ReceivedAt, w.dedupeKey, w.maskedBody, w.secretBody, w.State).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil //nolint:nilnil // a copy of what is there
+		return make([]outcome, 1), nil // a copy of what is there
 	}
 	if err != nil {
 		return nil, err
 	}
-	return map[string]int64{string(w.dedupeKey): id}, nil
+	return []outcome{{id: id, isNew: true}}, nil
 }
 
 // newsPause is how long pages wait to hear of messages that need no handling: one word serves for all that came meanwhile.
@@ -410,14 +426,14 @@ const newsPause = 250 * time.Millisecond
 // news tells pages about messages that nothing has to be done for.
 type news struct {
 	mu     sync.Mutex
-	newest Message
+	newest live.Event
 	due    bool
 }
 
-func (n *news) tell(ctx context.Context, s *Service, m Message) {
+func (n *news) tell(ctx context.Context, s *Service, id int64, appid string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.newest = Message{ID: m.ID, AppID: m.AppID, State: m.State}
+	n.newest = live.Event{Kind: "message", ID: formatID(id), AppID: appid, State: StateHandled}
 	if n.due {
 		return
 	}
@@ -425,12 +441,12 @@ func (n *news) tell(ctx context.Context, s *Service, m Message) {
 	ctx = context.WithoutCancel(ctx)
 	time.AfterFunc(newsPause, func() {
 		n.mu.Lock()
-		m := n.newest
+		event := n.newest
 		n.due = false
 		n.mu.Unlock()
 		ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 		defer cancel()
-		if err := live.Publish(ctx, s.deps.DB, live.Event{Kind: "message", ID: formatID(m.ID), AppID: m.AppID, State: m.State}); err != nil {
+		if err := live.Publish(ctx, s.deps.DB, event); err != nil {
 			s.log.DebugContext(ctx, "pages were not told of a message", "error", err)
 		}
 	})

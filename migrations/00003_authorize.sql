@@ -111,6 +111,7 @@ CREATE TABLE authorizer_history (
     removed    text[]      NOT NULL DEFAULT '{}'
 );
 CREATE INDEX authorizer_history_list ON authorizer_history (appid, at DESC, id DESC);
+CREATE INDEX authorizer_history_age ON authorizer_history USING brin (at);
 
 -- +goose StatementBegin
 CREATE FUNCTION authorizer_begun() RETURNS trigger LANGUAGE plpgsql AS $$

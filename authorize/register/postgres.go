@@ -72,9 +72,10 @@ func wakeRegistration(ctx context.Context, tx pgx.Tx, id string, at time.Time) e
 	return err
 }
 
-// wakeNameless wakes registrations whose mini program may be the one that has just authorized.
+// wakeNameless wakes registrations whose mini program may be the one that has just authorized, but for those that are due before
+// then: a synchronization can bring many merchants at once.
 func wakeNameless(ctx context.Context, tx pgx.Tx, at time.Time) ([]string, error) {
-	const q = `UPDATE registration SET next_at = least(next_at, $1) WHERE appid = '' AND state IN ('waiting', 'created') RETURNING id`
+	const q = `UPDATE registration SET next_at = $1 WHERE appid = '' AND state IN ('waiting', 'created') AND next_at > $1 RETURNING id`
 	rows, err := tx.Query(ctx, q, at)
 	if err != nil {
 		return nil, err

@@ -35,9 +35,14 @@ type env struct {
 
 func newEnv(t *testing.T) *env {
 	t.Helper()
+	return newEnvPolling(t, 200*time.Millisecond)
+}
+
+func newEnvPolling(t *testing.T, poll time.Duration) *env {
+	t.Helper()
 	e := &env{}
 	e.Env = authorizetest.New(t, func(p *authorizetest.Env) {
-		e.Service = New(Config{Poll: 200 * time.Millisecond, RetryBase: 20 * time.Millisecond, Now: p.Now}, Deps{
+		e.Service = New(Config{Poll: poll, RetryBase: 20 * time.Millisecond, Now: p.Now}, Deps{
 			DB: p.Pool, Merchants: p.Merchants, Platform: p.Component, Settings: p.Settings, Locker: p.Locks, Queue: p.Runner,
 		})
 		p.Component.Handle(e.Service)
@@ -136,6 +141,7 @@ func TestEveryKindEndsAsAMerchantWithItsBizID(t *testing.T) {
 				done := e.becomes(made["id"], stateCompleted)
 				require.Equal(t, appid, done["appid"])
 				require.Empty(t, done["url"], "there is nothing to confirm any more")
+				require.Empty(t, done["detail"], "nobody is waited for any more")
 				a, err := e.Merchants.Get(t.Context(), appid)
 				require.NoError(t, err)
 				require.Equal(t, []string{"biz-" + kind}, a.BizIDs)
@@ -179,6 +185,42 @@ func TestEventIsLostAltogether(t *testing.T) {
 	_, err = e.Fake.AuthorizeMerchant(appid, wechatfake.Authorize{Scopes: []int{17, 18}}) // any later consent
 	require.NoError(t, err)
 	require.Equal(t, appid, e.becomes(made["id"], stateCompleted)["appid"])
+}
+
+// TestSynchronizationEndsARegistration: the mini program is told of, its authorization is not, and nobody asks.
+func TestSynchronizationEndsARegistration(t *testing.T) {
+	t.Parallel()
+	e := newEnvPolling(t, 24*time.Hour)
+	made := e.create(order(kindTrial))
+	appid, err := e.Fake.ConfirmRegistration(e.task().Task, wechatfake.Confirm{Events: "registered"})
+	require.NoError(t, err)
+	created := e.becomes(made["id"], stateCreated)
+	require.Equal(t, appid, created["appid"])
+	require.Contains(t, created["detail"], "created")
+	status, out := e.API(http.MethodPost, "/authorizers/sync", nil)
+	require.Equal(t, http.StatusAccepted, status, out)
+	e.becomes(made["id"], stateCompleted)
+	a, err := e.Merchants.Get(t.Context(), appid)
+	require.NoError(t, err)
+	require.Equal(t, []string{"biz-trial"}, a.BizIDs)
+}
+
+// TestManyNewcomersWakeARegistrationOnce: a synchronization can bring thousands in one transaction.
+func TestManyNewcomersWakeARegistrationOnce(t *testing.T) {
+	t.Parallel()
+	e := newEnvPolling(t, 24*time.Hour)
+	e.StopJobs()
+	e.create(order(kindEnterprise))
+	before := e.Count(`SELECT count(*) FROM river_job WHERE kind = 'register_follow'`)
+	require.NoError(t, e.inTx(t.Context(), func(tx pgx.Tx) error {
+		for i := range 50 {
+			if err := e.OnAuthorized(t.Context(), tx, fmt.Sprintf("wx%016d", i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.Equal(t, before+1, e.Count(`SELECT count(*) FROM river_job WHERE kind = 'register_follow'`))
 }
 
 // TestMerchantsAreNotMixedUp: two registrations whose events are lost, and a merchant that nobody registered here.
@@ -373,6 +415,18 @@ func TestRegistrationComesToNothing(t *testing.T) {
 		made := e.create(order(kindTrial))
 		require.NoError(t, e.Fake.FailRegistration(e.task().Task, 11, 4711, "换一个名字"))
 		require.Equal(t, "换一个名字", e.becomes(made["id"], stateFailed)["detail"], "WeChat's words")
+	})
+	t.Run("the end counts, not what WeChat said of the task before", func(t *testing.T) {
+		t.Parallel()
+		created, refused := 0, 1003
+		for state, want := range map[string]string{
+			stateWaiting: "Waits for the owner", stateCreated: "is created", stateExpired: "within 24 hours", stateCompleted: "", stateCanceled: "",
+		} {
+			text := statusText(Registration{State: state, Status: &created}, "en")
+			require.Contains(t, text, want, state)
+			require.Equal(t, want == "", text == "", state)
+		}
+		require.Empty(t, statusText(Registration{State: stateCompleted, Result: &refused}, "en"), "assigned after a refusal")
 	})
 	t.Run("nobody confirms within 24 hours", func(t *testing.T) {
 		t.Parallel()

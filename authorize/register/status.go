@@ -2,9 +2,17 @@ package register
 
 import "github.com/wxsteward/wxsteward/internal/fault"
 
-// statusText says what a number of WeChat's means: of a task, or of an event where that is told. Empty where there is
-// nothing to say.
+// statusText says how a registration stands: what a number of WeChat's means, of its event where there was one, else of its
+// task as it was asked about last, which may have been long before the end. Empty where the state says all.
 func statusText(r Registration, lang string) string {
+	switch r.State {
+	case stateCompleted, stateCanceled:
+		return ""
+	case stateCreated:
+		return fault.Say(lang, "The mini program is created.")
+	case stateExpired:
+		return fault.Say(lang, "Nobody confirmed within 24 hours. Try again and have the owner confirm in time.")
+	}
 	if r.Result != nil && *r.Result != 0 {
 		if text := resultText(*r.Result, lang); text != "" {
 			return text

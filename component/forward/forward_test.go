@@ -652,7 +652,7 @@ func TestRelay(t *testing.T) {
 			r := newReplica(t)
 			shop := newTarget(t, tc.handle)
 			_, secret := r.to(t, shop.URL, func(c *Change) { c.Mode, c.Timeout = new(ModeRelay), new(300*time.Millisecond) })
-			got, ok := r.Relay(t.Context(), text(1, "wx1"))
+			got, ok := r.Relay(t.Context(), text(1, "wx1"), time.Now().Add(5*time.Second))
 			assert.Equal(t, tc.want != "", ok)
 			assert.Equal(t, tc.want, string(got))
 			call := shop.calls()[0]
@@ -667,7 +667,7 @@ func TestRelayNeverTakesLongerThanWeChatWaits(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, relayLimit, (&Rule{Mode: ModeRelay, Timeout: 20 * time.Second}).timeout())
 	r := newReplica(t)
-	_, ok := r.Relay(t.Context(), component.Message{Channel: component.ChannelComponent, AppID: "wx1"})
+	_, ok := r.Relay(t.Context(), component.Message{Channel: component.ChannelComponent, AppID: "wx1"}, time.Now().Add(5*time.Second))
 	assert.False(t, ok)
 	_, _, err := r.Create(t.Context(), Change{
 		Name: new("x"), Channel: new(component.ChannelComponent), Mode: new(ModeRelay), TargetURL: new("http://127.0.0.1:9/"),
@@ -685,7 +685,7 @@ func TestRelayLeavesASilentTargetAlone(t *testing.T) {
 	shop := newTarget(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	rule, _ := r.to(t, shop.URL, func(c *Change) { c.Mode, c.Timeout = new(ModeRelay), new(slowRelay+100*time.Millisecond) })
 	relay := func(id int64) bool {
-		_, ok := r.Relay(context.Background(), text(id, "wx1"))
+		_, ok := r.Relay(context.Background(), text(id, "wx1"), time.Now().Add(5*time.Second))
 		return ok
 	}
 	var group sync.WaitGroup
@@ -759,13 +759,13 @@ func TestOneRelayTargetLeavesRoomForOthers(t *testing.T) {
 	for range relaysAtOnce {
 		require.True(t, r.enterRelay(slow)) // each waits for an answer
 	}
-	_, ok := r.Relay(t.Context(), text(1, "wxslow"))
+	_, ok := r.Relay(t.Context(), text(1, "wxslow"), time.Now().Add(5*time.Second))
 	assert.False(t, ok)
 	assert.Empty(t, shops["wxslow"].calls(), "no more wait for it")
-	_, ok = r.Relay(t.Context(), text(2, "wxfast"))
+	_, ok = r.Relay(t.Context(), text(2, "wxfast"), time.Now().Add(5*time.Second))
 	assert.True(t, ok)
 	r.leaveRelay(slow, outcome{})
-	_, ok = r.Relay(t.Context(), text(3, "wxslow"))
+	_, ok = r.Relay(t.Context(), text(3, "wxslow"), time.Now().Add(5*time.Second))
 	assert.True(t, ok)
 }
 

@@ -103,17 +103,24 @@ func (s *Service) isHot() bool { return int64(time.Since(s.born)) < s.hotUntil.L
 
 // Relay asks the first relay rule that matches. An answer that is empty or "success" is WeChat's own word for no reply. It
 // implements component.Forwarder.
-func (s *Service) Relay(ctx context.Context, m component.Message) (reply []byte, ok bool) {
+func (s *Service) Relay(ctx context.Context, m component.Message, answerBy time.Time) (reply []byte, ok bool) {
 	if m.Channel != component.ChannelBiz {
 		return nil, false
 	}
-	rules, err := s.currentRules(ctx, s.deps.DB)
-	if err != nil {
-		s.log.WarnContext(ctx, "message not relayed", "message_id", m.ID, "error", err)
-		return nil, false
+	rules, known := s.rules.lately()
+	if !known {
+		ctx, cancel := context.WithDeadline(ctx, answerBy)
+		defer cancel()
+		var err error
+		if rules, err = s.currentRules(ctx, s.deps.DB); err != nil {
+			s.log.WarnContext(ctx, "message not relayed", "message_id", m.ID, "error", err)
+			return nil, false
+		}
 	}
 	for _, r := range rules {
 		if wants(r, ModeRelay, m) {
+			ctx, cancel := context.WithDeadline(ctx, answerBy)
+			defer cancel()
 			return s.relay(ctx, r, m)
 		}
 	}

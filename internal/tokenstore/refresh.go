@@ -127,7 +127,7 @@ func (s *Store) refreshLocked(ctx context.Context, key string, margin time.Durat
 }
 
 func (s *Store) ask(ctx context.Context, row stored, refresh Refresher) (*held, error) {
-	at := s.now() // before the call: the token's life begins during it
+	at := s.now().Truncate(time.Microsecond) // before the call: the token's life begins during it; as PostgreSQL keeps it
 	grant, err := refresh(ctx, row.refresh)
 	if err != nil {
 		return nil, err

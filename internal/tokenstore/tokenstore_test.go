@@ -157,6 +157,18 @@ func TestGet(t *testing.T) {
 		require.True(t, ok)
 		require.WithinDuration(t, got.ExpiresAt, stored.ExpiresAt, time.Millisecond)
 	})
+	t.Run("who refreshes and who reads it later tell the same end", func(t *testing.T) {
+		t.Parallel()
+		f, w := setUp(t), newWechat()
+		f.put(t, "old", time.Hour)
+		f.clock.advance(2*time.Hour + 123*time.Nanosecond)
+		refreshed, err := f.store.Get(t.Context(), key, w.refresher)
+		require.NoError(t, err)
+		read, err := f.store.Get(t.Context(), key, w.refresher)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, w.calls.Load())
+		require.Equal(t, read.ExpiresAt.UTC(), refreshed.ExpiresAt.UTC())
+	})
 	t.Run("a refresh token not returned stays, a returned one replaces it", func(t *testing.T) {
 		t.Parallel()
 		f, w := setUp(t), newWechat()

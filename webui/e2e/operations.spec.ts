@@ -53,6 +53,16 @@ test('testers, search, codes, filing and interfaces of a mini program', async ({
   await expect(page.getByTestId('search-off')).toBeVisible();
   await expect(page.getByTestId('icp-filed')).toBeVisible();
 
+  const library = page.getByTestId('ops-library');
+  await expect(library.getByTestId('library-now')).toContainText(/\d+\.\d+/);
+  await field(page, 'library').fill('9.x');
+  await expect(library.getByTestId('set-library')).toBeDisabled();
+  await field(page, 'library').fill('2.32.3');
+  await library.getByTestId('set-library').click();
+  await confirm(page);
+  await expect(library.getByTestId('library-now')).toContainText('2.32.3');
+  await expect(page.getByTestId('ops-trial-name')).toBeHidden();
+
   // There is no trial version yet: WeChat says so, with what support asks for.
   const codes = page.getByTestId('ops-codes');
   await codes.getByTestId('draw-code').click();
@@ -249,4 +259,15 @@ test('a company is registered and becomes a merchant; a failed one is tried agai
   await page.setViewportSize({ width: 390, height: 844 });
   await fits(page);
   await shot(page, '90-phone-registration');
+});
+
+test('a trial mini program gets another name', async ({ page }) => {
+  await new Admin(page).signIn();
+  const appid = await merchant(page, { nick_name: '老王的体验小程序', service_type: 12, register_type: 13 });
+  await openTab(page, appid, 'operations');
+  await field(page, 'trial-name').fill('王');
+  await expect(page.getByTestId('rename-trial')).toBeDisabled();
+  await field(page, 'trial-name').fill('老王面馆');
+  await page.getByTestId('rename-trial').click();
+  await expect(page.getByTestId('page-title')).toContainText('老王面馆');
 });

@@ -24,6 +24,15 @@ export function searchQuery(appid: string) {
   });
 }
 
+export function libraryQuery(appid: string) {
+  return queryOptions({
+    queryKey: part(appid, 'library'),
+    retry: false,
+    queryFn: ({ signal }) =>
+      call(api.GET('/authorizers/{appid}/support-version', { params: { path: { appid } }, signal })),
+  });
+}
+
 export function visitQuery(appid: string) {
   return queryOptions({
     queryKey: part(appid, 'visit'),

@@ -109,8 +109,6 @@ export const en: Catalogue = {
     title: 'Overview',
     ticket: 'Latest verify ticket',
     ticketNone: 'None yet',
-    ticketFresh: 'Pushes arrive',
-    ticketStale: 'No new ticket for over {{minutes}} min',
     token: 'Platform token',
     tokenPresent: 'Valid',
     tokenMissing: 'None yet',

@@ -105,8 +105,6 @@ export const zhCN = {
     title: '概览',
     ticket: '最近的验证票据',
     ticketNone: '尚未收到',
-    ticketFresh: '推送正常',
-    ticketStale: '超过 {{minutes}} 分钟没有新票据',
     token: '平台令牌',
     tokenPresent: '有效',
     tokenMissing: '尚未取得',

@@ -10,6 +10,8 @@ import {
   icpTone,
   icpWord,
   interfaceWord,
+  isLibraryVersion,
+  isTrial,
   lacking,
   textWidth,
 } from './operations';
@@ -91,5 +93,20 @@ describe('codeTrouble', () => {
     expect(codeTrouble(true, '', 'x'.repeat(33), '')).toBe('scene');
     expect(codeTrouble(true, 'pages/a?x=1', 'table=8', '')).toBe('query');
     expect(codeTrouble(false, '', '', '200')).toBe('width');
+  });
+});
+
+describe('the lowest base library', () => {
+  it('is numbers and dots', () => {
+    expect(['2.32.3', '3.0', '10.0.12'].every(isLibraryVersion)).toBe(true);
+    expect(['2', '2.', 'v2.1', '2.1-beta', '', '1.1.1.1.1.1.1.1.1.1.1'].some(isLibraryVersion)).toBe(false);
+  });
+});
+
+describe('a trial mini program', () => {
+  it('is one until it is made formal', () => {
+    expect(isTrial({ kind: 'miniprogram', service_type: 12 })).toBe(true);
+    expect(isTrial({ kind: 'miniprogram', service_type: 0 })).toBe(false);
+    expect(isTrial({ kind: 'official', service_type: null })).toBe(false);
   });
 });

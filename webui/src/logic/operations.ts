@@ -156,3 +156,13 @@ export function codeTrouble(
   if (scene !== '' && path.includes('?')) return 'query';
   return scene === '' && path === '' ? 'path' : null;
 }
+
+/** isTrial: a mini program to try out, until it is made a formal one. */
+export function isTrial(merchant: { service_type: number | null; kind: string }): boolean {
+  return merchant.kind === 'miniprogram' && merchant.service_type === 12;
+}
+
+/** isLibraryVersion tells versions of the base library, such as 2.32.3. */
+export function isLibraryVersion(text: string): boolean {
+  return /^\d+(\.\d+)+$/.test(text) && text.length <= 20;
+}

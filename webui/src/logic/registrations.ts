@@ -116,18 +116,9 @@ export function registrationActions(kind: RegistrationKind, state: RegistrationS
   }
 }
 
-/**
- * detailOf is what the numbers of WeChat add to the state: nothing where it has come further than the last look at the
- * task, or where all is told already.
- */
-export function detailOf(r: {
-  state: RegistrationState;
-  status: number | null;
-  result: number | null;
-  detail: string;
-}): string {
-  if (r.state === 'completed' || r.result === 0) return '';
-  return r.state === 'waiting' && r.status === 0 ? '' : r.detail;
+/** detailOf is what the numbers of WeChat add to the state: nothing where the state has told all already. */
+export function detailOf(r: { state: RegistrationState; status: number | null; detail: string }): string {
+  return r.state === 'created' || (r.state === 'waiting' && r.status === 0) ? '' : r.detail;
 }
 
 /** ownerOf is whose mini program it is to be, from what WeChat was told. */

@@ -29,10 +29,8 @@ import { Trouble } from '../components/Trouble';
 import { useNow } from '../components/useNow';
 import { counted } from '../logic/rules';
 import { finishedPercent, submissionTone, type Tone } from '../logic/states';
+import { ticketTone } from '../logic/ticket';
 import { relative } from '../logic/time';
-
-/** WeChat pushes every ten minutes or so; the server restarts the push by itself after thirty. */
-const staleMinutes = 30;
 
 function Stat(props: { label: string; value: ReactNode; note: ReactNode; tone: Tone; to: string; testId: string }) {
   return (
@@ -44,10 +42,9 @@ function Stat(props: { label: string; value: ReactNode; note: ReactNode; tone: T
   );
 }
 
-function useTicketAge(component?: Component): number | null {
+function useTicketAge({ ticket }: Component): number | null {
   const now = useNow();
-  const at = component?.ticket.received_at;
-  return component?.ticket.present && at ? Math.max(0, now - Date.parse(at)) : null;
+  return ticket.present && ticket.received_at ? Math.max(0, now - Date.parse(ticket.received_at)) : null;
 }
 
 function Stats({ component }: { component: Component }) {
@@ -57,7 +54,6 @@ function Stats({ component }: { component: Component }) {
   const overview = useQuery(overviewQuery);
   const now = useNow();
   const age = useTicketAge(component);
-  const stale = age !== null && age > staleMinutes * 60_000;
   const paused = overview.data?.rollouts.paused ?? 0;
   const active = (overview.data?.rollouts.running ?? 0) + paused;
   return (
@@ -66,15 +62,9 @@ function Stats({ component }: { component: Component }) {
         testId="stat-ticket"
         to="/platform"
         label={t('dashboard.ticket')}
-        tone={age === null ? 'action' : stale ? 'bad' : 'good'}
+        tone={ticketTone(component.ticket)}
         value={age === null ? t('dashboard.ticketNone') : relative(-age, 0, i18n.language)}
-        note={
-          age === null
-            ? '—'
-            : stale
-              ? t('dashboard.ticketStale', { minutes: staleMinutes })
-              : t('dashboard.ticketFresh')
-        }
+        note={age === null ? '—' : t(`platform.health.${component.ticket.health}`)}
       />
       <Stat
         testId="stat-token"
@@ -123,7 +113,6 @@ interface Notice {
 
 function usePlatformNotices(component?: Component): Notice[] {
   const { t } = useTranslation();
-  const age = useTicketAge(component);
   if (!component) return [];
   const notices: Notice[] = [];
   const missing = (['app_secret', 'message_token', 'encoding_aes_key'] as const).filter(
@@ -137,14 +126,14 @@ function usePlatformNotices(component?: Component): Notice[] {
       to: '/platform',
     });
   }
-  if (age === null) {
+  if (!component.ticket.present) {
     notices.push({
       key: 'ticket',
       title: t('dashboard.ticketMissing'),
       hint: t('dashboard.ticketMissingHint'),
       to: '/platform',
     });
-  } else if (age > staleMinutes * 60_000) {
+  } else if (ticketTone(component.ticket) === 'bad') {
     notices.push({
       key: 'ticket',
       title: t('dashboard.ticketProblem'),

@@ -32,6 +32,8 @@ import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { codeTrouble, icpTone, icpWord, interfaceTones, interfaceWord } from '../logic/operations';
 import { splitList } from '../logic/text';
+import { MerchantLibrary } from './MerchantLibrary';
+import { MerchantRename } from './MerchantRename';
 
 interface Props {
   merchant: AuthorizerDetail;
@@ -595,7 +597,9 @@ export function MerchantOperations({ merchant }: Props) {
             <Status merchant={merchant} />
           </Granted>
         </Panel>
+        <MerchantRename merchant={merchant} />
         <Codes merchant={merchant} />
+        <MerchantLibrary merchant={merchant} />
         <Panel title={t('ops.icp')} hint={t('ops.icpHint')} testId="ops-icp">
           <Granted merchant={merchant} operation="icp">
             <Icp merchant={merchant} />

@@ -21,6 +21,7 @@ import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { oneOf } from '../logic/oneof';
 import { splitList } from '../logic/text';
+import { ticketTone } from '../logic/ticket';
 import { duration } from '../logic/time';
 import { BrandingPanel } from './Branding';
 
@@ -168,8 +169,6 @@ function CredentialsPanel({ component }: { component: Component }) {
   );
 }
 
-const healthTones = { ok: 'good', warn: 'action', stale: 'bad', alarm: 'bad' } as const;
-
 function TicketPanel({ component }: { component: Component }) {
   const { t, i18n } = useTranslation();
   const may = useCan('operator');
@@ -209,7 +208,7 @@ function TicketPanel({ component }: { component: Component }) {
     >
       <p className="tickethealth">
         <ToneTag
-          tone={healthTones[ticket.health]}
+          tone={ticketTone(ticket)}
           text={t(`platform.health.${ticket.health}`)}
           testId={`ticket-health-${ticket.health}`}
         />
