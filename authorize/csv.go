@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/httpserver"
 )
 
 // Encodings of a CSV file. GB18030 includes GBK, which is what Excel writes in China.
@@ -22,12 +23,6 @@ const (
 	encodingUTF8    = "utf-8"
 	encodingUTF16   = "utf-16"
 	encodingGB18030 = "gb18030"
-)
-
-const (
-	bomUTF8 = "\xef\xbb\xbf"
-	// csvInjection are characters at the beginning of a cell that make a spreadsheet take it for a formula.
-	csvInjection = "=+-@\t\r＝＋－＠"
 )
 
 // sniffer finds out about the encoding of bytes that pass by.
@@ -62,7 +57,7 @@ func (s *sniffer) encoding() string {
 	switch {
 	case bytes.HasPrefix(s.begin, []byte("\xff\xfe")) || bytes.HasPrefix(s.begin, []byte("\xfe\xff")):
 		return encodingUTF16
-	case s.wrong && !bytes.HasPrefix(s.begin, []byte(bomUTF8)) || len(s.tail) > 0:
+	case s.wrong && !bytes.HasPrefix(s.begin, []byte(httpserver.ByteOrderMark)) || len(s.tail) > 0:
 		return encodingGB18030
 	}
 	return encodingUTF8
@@ -77,8 +72,8 @@ func decoded(r io.Reader, encoding string) *bufio.Reader {
 		r = simplifiedchinese.GB18030.NewDecoder().Reader(r)
 	}
 	text := bufio.NewReaderSize(r, 64<<10)
-	if begin, _ := text.Peek(len(bomUTF8)); string(begin) == bomUTF8 {
-		_, _ = text.Discard(len(bomUTF8))
+	if begin, _ := text.Peek(len(httpserver.ByteOrderMark)); string(begin) == httpserver.ByteOrderMark {
+		_, _ = text.Discard(len(httpserver.ByteOrderMark))
 	}
 	return text
 }
@@ -303,17 +298,9 @@ func joinCell(list []string) string {
 	return string(text)
 }
 
-// protect keeps a spreadsheet from taking a cell for a formula.
-func protect(cell string) string {
-	if begin := strings.TrimLeft(cell, "'"); begin != "" && strings.ContainsRune(csvInjection, []rune(begin)[0]) {
-		return "'" + cell
-	}
-	return cell
-}
-
-// unprotect gives back what protect was given.
+// unprotect gives back what httpserver.ProtectCell was given.
 func unprotect(cell string) string {
-	if rest, ok := strings.CutPrefix(cell, "'"); ok && protect(rest) == cell {
+	if rest, ok := strings.CutPrefix(cell, "'"); ok && httpserver.ProtectCell(rest) == cell {
 		return rest
 	}
 	return cell

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/wxsteward/wxsteward/internal/httpserver"
 )
 
 // exportPage merchants are in memory at a time.
@@ -44,22 +46,17 @@ func (x *csvExport) read(ctx context.Context) error {
 
 // write writes everything; flush is called after each page.
 func (x *csvExport) write(ctx context.Context, w io.Writer, flush func() error) error {
-	if _, err := io.WriteString(w, bomUTF8); err != nil { // without it Excel takes Chinese for something else
-		return err
-	}
-	out := csv.NewWriter(w)
-	header := []string{"appid", "biz_id", "labels", "ext", "status", "kind", "nick_name", "principal_name", "user_name", "authorized_at", "unauthorized_at"}
-	if err := out.Write(header); err != nil {
+	out, err := httpserver.NewCSV(w, "appid", "biz_id", "labels", "ext", "status", "kind", "nick_name", "principal_name", "user_name", "authorized_at", "unauthorized_at")
+	if err != nil {
 		return err
 	}
 	for {
 		for _, a := range x.page {
-			if err := out.Write(exportRow(a)); err != nil {
+			if err := out.Write(exportRow(a)...); err != nil {
 				return err
 			}
 		}
-		out.Flush()
-		if err := out.Error(); err != nil {
+		if err := out.Flush(); err != nil {
 			return err
 		}
 		if err := flush(); err != nil || x.end {
@@ -82,18 +79,14 @@ func exportRow(a Authorizer) []string {
 		}
 		return t.UTC().Format(time.RFC3339)
 	}
-	row := []string{
+	return []string{
 		a.AppID, joinCell(a.BizIDs), joinCell(a.Labels), ext, a.Status, a.Kind, a.NickName, a.PrincipalName, a.UserName, at(a.AuthorizedAt), at(a.UnauthorizedAt),
 	}
-	for i, cell := range row {
-		row[i] = protect(cell)
-	}
-	return row
 }
 
 // writeFailed writes the rows an import has left out, to be mended and imported again, with why in a last column.
 func (s *Service) writeFailed(ctx context.Context, i Import, lang string, w io.Writer, flush func() error) error {
-	if _, err := io.WriteString(w, bomUTF8); err != nil {
+	if _, err := io.WriteString(w, httpserver.ByteOrderMark); err != nil {
 		return err
 	}
 	out := csv.NewWriter(w)
@@ -113,7 +106,7 @@ func (s *Service) writeFailed(ctx context.Context, i Import, lang string, w io.W
 			}
 			for n, cell := range cells {
 				if unprotect(cell) == cell { // it was not protected when it came
-					cells[n] = protect(cell)
+					cells[n] = httpserver.ProtectCell(cell)
 				}
 			}
 			if err := out.Write(append(cells, row.err.Say(lang))); err != nil {

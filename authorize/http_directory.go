@@ -2,7 +2,6 @@ package authorize
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -17,15 +16,14 @@ import (
 )
 
 const (
-	// fileWait is how long a piece of a file may take on its way.
-	fileWait       = time.Minute
-	importErrorsIn = 200 // in the answer about an import
+	uploadWait     = 2 * time.Minute // for a whole file to come
+	importErrorsIn = 200             // in the answer about an import
 )
 
 func (s *Service) registerDirectory(api huma.API) {
 	const merchants, imports, notes = "authorizers", "imports", "notes"
 	export := adminauth.Op(http.MethodGet, "/authorizers/export", "export-authorizers", "Merchants as CSV, as import-authorizers takes it", adminauth.Viewer, merchants)
-	export.Responses = csvAnswer("appid,biz_id,labels,ext and more columns, UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe.")
+	export.Responses = httpserver.CSVAnswer("appid,biz_id,labels,ext and more columns.")
 	huma.Register(api, export, s.getExport)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/labels", "list-authorizer-labels", "Labels in use, with how many merchants have each", adminauth.Viewer, merchants), s.getLabels)
 	huma.Register(api, adminauth.Op(http.MethodPost, "/authorizers/labels", "change-authorizer-labels", "Add and remove labels of many merchants", adminauth.Operator, merchants), s.postLabels)
@@ -41,7 +39,7 @@ func (s *Service) registerDirectory(api huma.API) {
 	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/imports/{id}", "get-authorizer-import", "How an import is", adminauth.Viewer, imports), s.getImport)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/imports/{id}/errors", "list-authorizer-import-errors", "Rows that were left out, and why", adminauth.Viewer, imports), s.getImportErrors)
 	failed := adminauth.Op(http.MethodGet, "/authorizers/imports/{id}/failed-rows", "get-authorizer-import-failed-rows", "Rows that were left out as CSV, to be mended and imported again", adminauth.Viewer, imports)
-	failed.Responses = csvAnswer("The columns of the file and a last one that says why.")
+	failed.Responses = httpserver.CSVAnswer("The columns of the file and a last one that says why.")
 	huma.Register(api, failed, s.getFailedRows)
 
 	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/{appid}/notes", "list-authorizer-notes", "Notes about a merchant, newest first", adminauth.Viewer, notes), s.getNotes)
@@ -49,32 +47,6 @@ func (s *Service) registerDirectory(api huma.API) {
 	add.DefaultStatus = http.StatusCreated
 	huma.Register(api, add, s.postNote)
 	huma.Register(api, adminauth.Op(http.MethodDelete, "/authorizers/{appid}/notes/{id}", "delete-authorizer-note", "Delete a note", adminauth.Operator, notes), s.removeNote)
-}
-
-func csvAnswer(description string) map[string]*huma.Response {
-	return map[string]*huma.Response{"200": {
-		Description: description,
-		Content:     map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}}},
-	}}
-}
-
-// streamCSV answers with what write writes. When that fails half way the connection is cut, so that nobody takes half a file
-// for a whole one.
-func streamCSV(name string, write func(ctx context.Context, w io.Writer, flush func() error) error) *huma.StreamResponse {
-	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		ctx.SetHeader("Content-Type", "text/csv; charset=utf-8")
-		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="%s"`, name))
-		ctx.SetStatus(http.StatusOK)
-		control := http.NewResponseController(humaecho.Unwrap(ctx).Response())
-		flush := func() error {
-			_ = control.SetWriteDeadline(time.Now().Add(fileWait)) // unsupported only in tests without a connection
-			return control.Flush()
-		}
-		if err := write(ctx.Context(), ctx.BodyWriter(), flush); err != nil {
-			_ = httpserver.Problem(ctx.Context(), err) // for the log
-			panic(http.ErrAbortHandler)
-		}
-	}}
 }
 
 func (s *Service) getExport(ctx context.Context, in *FilterInput) (*huma.StreamResponse, error) {
@@ -86,7 +58,7 @@ func (s *Service) getExport(ctx context.Context, in *FilterInput) (*huma.StreamR
 			return nil, err
 		}
 	}
-	return streamCSV("merchants-"+s.Now().UTC().Format("20060102-150405")+".csv", x.write), nil
+	return httpserver.StreamCSV("merchants-"+s.Now().UTC().Format("20060102-150405")+".csv", x.write), nil
 }
 
 type labelsInput struct {
@@ -191,7 +163,7 @@ type importInput struct {
 // Resolve implements huma.Resolver: the file is read while it comes.
 func (in *importInput) Resolve(ctx huma.Context) []error {
 	req := humaecho.Unwrap(ctx)
-	_ = http.NewResponseController(req.Response()).SetReadDeadline(time.Now().Add(2 * fileWait)) // unsupported only in tests without a connection
+	_ = http.NewResponseController(req.Response()).SetReadDeadline(time.Now().Add(uploadWait)) // unsupported only in tests without a connection
 	in.file = ctx.BodyReader()
 	return nil
 }
@@ -304,7 +276,7 @@ func (s *Service) getFailedRows(ctx context.Context, in *linkInput) (*huma.Strea
 	if err != nil {
 		return nil, err
 	}
-	return streamCSV("failed-rows.csv", func(ctx context.Context, w io.Writer, flush func() error) error {
+	return httpserver.StreamCSV("failed-rows.csv", func(ctx context.Context, w io.Writer, flush func() error) error {
 		return s.writeFailed(ctx, i, fault.LangFrom(ctx), w, flush)
 	}), nil
 }

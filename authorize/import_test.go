@@ -21,6 +21,7 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 
+	"github.com/wxsteward/wxsteward/internal/httpserver"
 	"github.com/wxsteward/wxsteward/internal/live"
 )
 
@@ -67,7 +68,7 @@ func (e *env) exported(query string) (string, [][]string) {
 	require.NoError(e.t, err)
 	require.Equal(e.t, http.StatusOK, resp.StatusCode, string(text))
 	require.Equal(e.t, "text/csv; charset=utf-8", resp.Header.Get("Content-Type"))
-	require.True(e.t, bytes.HasPrefix(text, []byte(bomUTF8)))
+	require.True(e.t, bytes.HasPrefix(text, []byte(httpserver.ByteOrderMark)))
 	rows, err := csv.NewReader(bytes.NewReader(text[3:])).ReadAll()
 	require.NoError(e.t, err)
 	return string(text), rows
@@ -122,7 +123,7 @@ func TestImport(t *testing.T) {
 		}
 		for encoding, file := range map[string]string{
 			"utf-8":                     text,
-			"utf-8 with mark":           bomUTF8 + text,
+			"utf-8 with mark":           httpserver.ByteOrderMark + text,
 			"gb18030":                   encode(simplifiedchinese.GB18030.NewEncoder(), text),
 			"gb18030 of ascii for long": encode(simplifiedchinese.GBK.NewEncoder(), "appid,labels,x\n"+strings.Repeat("wxcsv4,,"+strings.Repeat("a", 1000)+"\n", 600)+"wxcsv3,火锅,\n"),
 			"utf-16 of excel":           encode(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder(), strings.ReplaceAll(text, ",", "\t")),
@@ -227,7 +228,7 @@ func TestExport(t *testing.T) {
 	require.Len(t, rows, 4)
 	for _, row := range rows[1:] {
 		for _, cell := range row {
-			require.NotContains(t, csvInjection, strings.TrimLeft(cell, " ")[:min(1, len(cell))]+"\x00", cell)
+			require.NotContains(t, httpserver.CSVInjection, strings.TrimLeft(cell, " ")[:min(1, len(cell))]+"\x00", cell)
 		}
 	}
 	require.Contains(t, text, `'=HYPERLINK`)
@@ -370,7 +371,7 @@ func TestSniffer(t *testing.T) {
 	require.NoError(t, err)
 	for text, want := range map[string]string{
 		"": encodingUTF8, "a": encodingUTF8, "商户😀": encodingUTF8, gbk: encodingGB18030, "商户"[:4]: encodingGB18030, "\xff\xfea\x00": encodingUTF16, "\xfe\xff\x00a": encodingUTF16,
-		bomUTF8 + "商": encodingUTF8, bomUTF8 + "\xff": encodingUTF8,
+		httpserver.ByteOrderMark + "商": encodingUTF8, httpserver.ByteOrderMark + "\xff": encodingUTF8,
 	} {
 		for size := 1; size <= len(text)+1; size++ { // however it comes in pieces
 			var s sniffer
@@ -425,6 +426,6 @@ func FuzzCSV(f *testing.F) {
 func TestProtectIsUndone(t *testing.T) {
 	t.Parallel()
 	for _, cell := range []string{"", "a", "=1", "'=1", "''=1", "+1", "-1", "@a", "\tx", "＝1", "'", "'a", "{\"a\":1}"} {
-		require.Equal(t, cell, unprotect(protect(cell)), cell)
+		require.Equal(t, cell, unprotect(httpserver.ProtectCell(cell)), cell)
 	}
 }

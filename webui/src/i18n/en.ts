@@ -3,6 +3,8 @@ import { linksEn } from './links.en';
 import { merchantsEn } from './merchants.en';
 import { messagesEn } from './messages.en';
 import { operationsEn } from './operations.en';
+import { paletteEn } from './palette.en';
+import { tourEn } from './tour.en';
 import type { Catalogue } from './zh-CN';
 
 export const en: Catalogue = {
@@ -293,6 +295,8 @@ export const en: Catalogue = {
   },
   ...linksEn,
   ...operationsEn,
+  ...paletteEn,
+  ...tourEn,
   templates: {
     title: 'Templates',
     drafts: 'Drafts',

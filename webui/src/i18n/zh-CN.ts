@@ -3,6 +3,8 @@ import { linksZhCN } from './links.zh-CN';
 import { merchantsZhCN } from './merchants.zh-CN';
 import { messagesZhCN } from './messages.zh-CN';
 import { operationsZhCN } from './operations.zh-CN';
+import { paletteZhCN } from './palette.zh-CN';
+import { tourZhCN } from './tour.zh-CN';
 
 export const zhCN = {
   app: {
@@ -286,6 +288,8 @@ export const zhCN = {
   },
   ...linksZhCN,
   ...operationsZhCN,
+  ...paletteZhCN,
+  ...tourZhCN,
   templates: {
     title: '模板',
     drafts: '草稿箱',
