@@ -10,10 +10,11 @@ LINT := $(TOOLS)/golangci-lint-$(LINT_VERSION)/golangci-lint
 VULN_VERSION := v1.9.0
 VULN := $(TOOLS)/govulncheck-$(VULN_VERSION)/govulncheck
 FUZZTIME ?= 60s
+FUZZJOBS ?= 4
 SOAK ?= 10m
 UI_SOURCES := $(shell find webui/src webui/public webui/index.html webui/vite.config.ts webui/tsconfig.json webui/package-lock.json -type f 2>/dev/null)
 
-.PHONY: help run build test test-go test-ui test-example e2e lint vuln fuzz bench bench-rollouts chaos soak scale openapi fmt clean
+.PHONY: help run build test test-go test-ui test-example e2e lint vuln audit fuzz bench bench-rollouts chaos soak scale openapi image image-check fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +34,8 @@ webui/dist/index.html: webui/node_modules/.package-lock.json $(UI_SOURCES)
 
 test: lint test-ui test-example test-go e2e ## run every check: lint, UI, Go with a real PostgreSQL, browser
 
-test-go: ## Go tests, with a private PostgreSQL
-	@.ci/need postgres
+test-go: ## Go tests, with a private PostgreSQL, and a private MariaDB for the import
+	@.ci/need postgres mariadb
 	go vet ./...
 	go test -p 2 -timeout 15m ./...
 
@@ -60,11 +61,13 @@ lint: $(LINT) ## golangci-lint
 vuln: $(VULN) ## known vulnerabilities of the Go dependencies (asks the vulnerability database)
 	$(VULN) ./...
 
-fuzz: ## fuzz whatever reads strangers' bytes, FUZZTIME=60s each
-	@set -e; for pkg in $$(go list ./...); do \
-		for name in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "$$pkg $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
-		done; done
+audit: ## known vulnerabilities of what the UI is made of (asks the npm registry)
+	cd webui && npm audit --audit-level=high
+
+fuzz: ## fuzz whatever reads strangers' bytes, FUZZTIME=60s each, FUZZJOBS=4 at once; a crasher stays in testdata
+	@for pkg in $$(go list ./...); do \
+		for name in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do echo "$$pkg $$name"; done; \
+	done | xargs -P $(FUZZJOBS) -L 1 sh -c 'echo "fuzzing $$0 $$1"; go test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -parallel 1 $$0 || exit 255'
 
 bench: build ## measure what docs/benchmarks.md tells (about 15 minutes of a quiet machine)
 	@.ci/need postgres
@@ -86,6 +89,13 @@ scale: ## 10,000 merchants synchronized with bad luck, 100,000 rows imported, th
 	@.ci/need postgres
 	SYNC_MERCHANTS=10000 IMPORT_ROWS=100000 go test -v -count 1 -timeout 30m -run '^(TestSyncOfManyMerchantsWithBadLuck|TestImportOfManyRows|TestOneSyncAfterARestore)$$' ./authorize
 	BENCH_MERCHANTS=100000 go test -run '^$$' -bench '^Benchmark(Directory|Targets)$$' -benchtime 1x -timeout 30m ./authorize
+
+image: ## the container image, as wxsteward:VERSION
+	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t wxsteward:$(VERSION) .
+
+image-check: ## the Dockerfile's stages without a container engine, and a start as in Cloud Run (2 minutes, best as root)
+	@.ci/need postgres
+	VERSION=$(VERSION) COMMIT=$(COMMIT) scripts/image-stages.sh
 
 openapi: ## write the API description and the UI's types from it
 	go run ./cmd/wxsteward openapi > webui/openapi.json

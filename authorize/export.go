@@ -46,22 +46,17 @@ func (x *csvExport) read(ctx context.Context) error {
 
 // write writes everything; flush is called after each page.
 func (x *csvExport) write(ctx context.Context, w io.Writer, flush func() error) error {
-	if _, err := io.WriteString(w, spreadsheet.BOM); err != nil { // without it Excel takes Chinese for something else
-		return err
-	}
-	out := csv.NewWriter(w)
-	header := []string{"appid", "biz_id", "labels", "ext", "status", "kind", "nick_name", "principal_name", "user_name", "authorized_at", "unauthorized_at"}
-	if err := out.Write(header); err != nil {
+	out, err := spreadsheet.NewWriter(w, "appid", "biz_id", "labels", "ext", "status", "kind", "nick_name", "principal_name", "user_name", "authorized_at", "unauthorized_at")
+	if err != nil {
 		return err
 	}
 	for {
 		for _, a := range x.page {
-			if err := out.Write(exportRow(a)); err != nil {
+			if err := out.Write(exportRow(a)...); err != nil {
 				return err
 			}
 		}
-		out.Flush()
-		if err := out.Error(); err != nil {
+		if err := out.Flush(); err != nil {
 			return err
 		}
 		if err := flush(); err != nil || x.end {
@@ -84,13 +79,9 @@ func exportRow(a Authorizer) []string {
 		}
 		return t.UTC().Format(time.RFC3339)
 	}
-	row := []string{
+	return []string{
 		a.AppID, joinCell(a.BizIDs), joinCell(a.Labels), ext, a.Status, a.Kind, a.NickName, a.PrincipalName, a.UserName, at(a.AuthorizedAt), at(a.UnauthorizedAt),
 	}
-	for i, cell := range row {
-		row[i] = spreadsheet.Protect(cell)
-	}
-	return row
 }
 
 // writeFailed writes the rows an import has left out, to be mended and imported again, with why in a last column.

@@ -16,15 +16,14 @@ import (
 )
 
 const (
-	// fileWait is how long a piece of an uploaded file may take on its way.
-	fileWait       = time.Minute
-	importErrorsIn = 200 // in the answer about an import
+	uploadWait     = 2 * time.Minute // for a whole file to come
+	importErrorsIn = 200             // in the answer about an import
 )
 
 func (s *Service) registerDirectory(api huma.API) {
 	const merchants, imports, notes = "authorizers", "imports", "notes"
 	export := adminauth.Op(http.MethodGet, "/authorizers/export", "export-authorizers", "Merchants as CSV, as import-authorizers takes it", adminauth.Viewer, merchants)
-	export.Responses = httpserver.CSVAnswer("appid,biz_id,labels,ext and more columns, UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe.")
+	export.Responses = httpserver.CSVAnswer("appid,biz_id,labels,ext and more columns.")
 	huma.Register(api, export, s.getExport)
 	huma.Register(api, adminauth.Op(http.MethodGet, "/authorizers/labels", "list-authorizer-labels", "Labels in use, with how many merchants have each", adminauth.Viewer, merchants), s.getLabels)
 	huma.Register(api, adminauth.Op(http.MethodPost, "/authorizers/labels", "change-authorizer-labels", "Add and remove labels of many merchants", adminauth.Operator, merchants), s.postLabels)
@@ -164,7 +163,7 @@ type importInput struct {
 // Resolve implements huma.Resolver: the file is read while it comes.
 func (in *importInput) Resolve(ctx huma.Context) []error {
 	req := humaecho.Unwrap(ctx)
-	_ = http.NewResponseController(req.Response()).SetReadDeadline(time.Now().Add(2 * fileWait)) // unsupported only in tests without a connection
+	_ = http.NewResponseController(req.Response()).SetReadDeadline(time.Now().Add(uploadWait)) // unsupported only in tests without a connection
 	in.file = ctx.BodyReader()
 	return nil
 }

@@ -2,9 +2,7 @@ package codesubmit
 
 import (
 	"context"
-	"encoding/csv"
 	"io"
-	"slices"
 	"strconv"
 	"time"
 
@@ -40,15 +38,10 @@ func (x *submissionExport) read(ctx context.Context) (err error) {
 }
 
 func (x *submissionExport) write(ctx context.Context, w io.Writer, flush func() error) error {
-	if _, err := io.WriteString(w, spreadsheet.BOM); err != nil {
-		return err
-	}
-	out := csv.NewWriter(w)
-	header := []string{
+	out, err := spreadsheet.NewWriter(w,
 		"submission_id", "appid", "nick_name", "state", "template_id", "user_version", "audit_id", "reason", "error_code", "error_detail", "errcode", "errmsg", "rid", "hint",
-		"wait_until", "created_at", "updated_at", "finished_at",
-	}
-	if err := out.Write(header); err != nil {
+		"wait_until", "created_at", "updated_at", "finished_at")
+	if err != nil {
 		return err
 	}
 	for {
@@ -57,12 +50,11 @@ func (x *submissionExport) write(ctx context.Context, w io.Writer, flush func() 
 			return err
 		}
 		for _, sub := range x.page {
-			if err := out.Write(exportRow(submissionView(sub, names[sub.AppID], x.lang))); err != nil {
+			if err := out.Write(exportRow(submissionView(sub, names[sub.AppID], x.lang))...); err != nil {
 				return err
 			}
 		}
-		out.Flush()
-		if err := out.Error(); err != nil {
+		if err := out.Flush(); err != nil {
 			return err
 		}
 		if err := flush(); err != nil || len(x.page) < x.f.Limit {
@@ -88,15 +80,8 @@ func exportRow(v SubmissionView) []string {
 	if f.ErrCode != 0 {
 		errcode = strconv.Itoa(f.ErrCode)
 	}
-	row := []string{
+	return []string{
 		v.ID, v.AppID, v.NickName, string(v.State), strconv.FormatInt(v.TemplateID, 10), v.UserVersion, v.AuditID, v.Reason,
 		f.Code, f.Detail, errcode, f.ErrMsg, f.RID, f.Hint, at(v.WaitUntil), at(&v.CreatedAt), at(&v.UpdatedAt), at(v.FinishedAt),
 	}
-	return slices.Collect(func(yield func(string) bool) {
-		for _, cell := range row {
-			if !yield(spreadsheet.Protect(cell)) {
-				return
-			}
-		}
-	})
 }

@@ -83,7 +83,7 @@ func (s *Service) routePlanning(api huma.API) {
 
 func (s *Service) routeExport(api huma.API) {
 	op := adminauth.Op(http.MethodGet, "/rollouts/{id}/submissions.csv", "export-submissions", "The submissions of a rollout as CSV, newest first", adminauth.Viewer, tagSubmissions)
-	op.Responses = httpserver.CSVAnswer("UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe.")
+	op.Responses = httpserver.CSVAnswer("One row for each merchant.")
 	huma.Register(api, op, func(ctx context.Context, in *IDInput) (*huma.StreamResponse, error) {
 		id, err := in.number()
 		if err != nil {

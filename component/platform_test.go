@@ -129,7 +129,7 @@ func platformOn(t *testing.T, dbURL string, options ...func(*Config)) *platform 
 		Tokens: tokenstore.New(p.pool, keys, p.clock.Now, logger),
 		WeChat: wechat.New(wechat.Config{
 			AppID: testAppID, BaseURL: p.api.URL, Transport: cfg.Transport, CloudTokenFile: cfg.CloudTokenFile,
-			Observe: func(c wechat.Call) { p.Called(c) },
+			Observe: func(_ context.Context, c wechat.Call) { p.Called(c) },
 		}),
 	})
 	p.Handle(&listener{}) // so that every message makes a job; see TestMessagesNobodyHearsMakeNoJob

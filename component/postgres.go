@@ -128,3 +128,10 @@ func (s *Service) maskedMessage(ctx context.Context, id int64) (Message, error) 
 	m, _, err := readMessage(ctx, s.deps.DB, id)
 	return m, err
 }
+
+// countUnknown counts dedupe keys that no message has.
+func countUnknown(ctx context.Context, db postgres.DB, keys [][]byte) (n int, err error) {
+	const q = `SELECT count(*) FROM unnest($1::bytea[]) k WHERE NOT EXISTS (SELECT FROM message_dedupe d WHERE d.dedupe_key = k)`
+	err = db.QueryRow(ctx, q, keys).Scan(&n)
+	return n, err
+}

@@ -104,6 +104,11 @@ func (s *Service) takeTicket(ctx context.Context, m Message) error {
 	if createdAt.IsZero() || createdAt.After(m.ReceivedAt.Add(clockTolerance)) {
 		createdAt = m.ReceivedAt
 	}
+	return s.keepTicket(ctx, value, createdAt, m.ReceivedAt)
+}
+
+// keepTicket keeps a ticket, unless there is a newer one already.
+func (s *Service) keepTicket(ctx context.Context, value sealed.Secret, createdAt, receivedAt time.Time) error {
 	box, err := s.deps.Keys.Seal(value, ticketPurpose)
 	if err != nil {
 		return fmt.Errorf("seal ticket: %w", err)
@@ -113,7 +118,7 @@ func (s *Service) takeTicket(ctx context.Context, m Message) error {
 		if err != nil {
 			return err
 		}
-		newest, err := putTicket(ctx, tx, s.cfg.AppID, box, createdAt, m.ReceivedAt)
+		newest, err := putTicket(ctx, tx, s.cfg.AppID, box, createdAt, receivedAt)
 		if err != nil || !newest {
 			return err
 		}

@@ -13,10 +13,13 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/sealed"
+	"github.com/wxsteward/wxsteward/internal/settings"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
@@ -43,6 +46,7 @@ type platform interface {
 
 // Deps are the parts a Service works with; all are required.
 type Deps struct {
+	DB        postgres.DB
 	Keys      *sealed.Keyring
 	Merchants merchants
 	Platform  platform
@@ -51,10 +55,15 @@ type Deps struct {
 // Service answers mini programs. It is safe for concurrent use.
 type Service struct {
 	cfg       Config
+	db        postgres.DB
 	keys      *sealed.Keyring
+	settings  *settings.Store
 	merchants merchants
 	platform  platform
 	failures  *failures
+
+	keyMu    sync.Mutex
+	sessions *sealed.Keyring
 }
 
 // New makes a Service.
@@ -68,7 +77,10 @@ func New(cfg Config, deps Deps) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Service{cfg: cfg, keys: deps.Keys, merchants: deps.Merchants, platform: deps.Platform, failures: newFailures(cfg.Now)}
+	return &Service{
+		cfg: cfg, db: deps.DB, keys: deps.Keys, settings: settings.New(deps.DB, deps.Keys), merchants: deps.Merchants, platform: deps.Platform,
+		failures: newFailures(cfg.Now),
+	}
 }
 
 // The values of Identity.Source.
@@ -125,7 +137,7 @@ func (s *Service) recognise(r *http.Request) (Identity, error) {
 	if !ok {
 		return Identity{}, unauthenticated()
 	}
-	return s.open(token)
+	return s.open(r.Context(), token)
 }
 
 // served fails with fault.Forbidden for a mini program that is not on record, or has withdrawn its authorization.
@@ -160,19 +172,22 @@ func bearer(h http.Header) (sealed.Secret, bool) {
 	return sealed.New(token), true
 }
 
-func (s *Service) open(token sealed.Secret) (Identity, error) {
-	over := fault.New(fault.Unauthenticated, "The session is over or not valid. Sign in again with wx.login and POST /miniapp/login.")
+func errOver() error {
+	return fault.New(fault.Unauthenticated, "The session is over or not valid. Sign in again with wx.login and POST /miniapp/login.")
+}
+
+func (s *Service) open(ctx context.Context, token sealed.Secret) (Identity, error) {
 	box, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token.Reveal(), tokenPrefix))
 	if err != nil {
-		return Identity{}, over
+		return Identity{}, errOver()
 	}
-	text, err := s.keys.Open(box, tokenPurpose)
+	text, err := s.unseal(ctx, box)
 	if err != nil {
-		return Identity{}, over
+		return Identity{}, err
 	}
 	var in session
 	if json.Unmarshal([]byte(text.Reveal()), &in) != nil || s.cfg.Now().Unix() >= in.Expires {
-		return Identity{}, over
+		return Identity{}, errOver()
 	}
 	return Identity{AppID: in.AppID, OpenID: in.OpenID, UnionID: in.UnionID, Source: SourceLogin}, nil
 }
@@ -216,7 +231,11 @@ func (s *Service) Login(ctx context.Context, appid string, code sealed.Secret, f
 	if err != nil {
 		return Session{}, err
 	}
-	box, err := s.keys.Seal(sealed.New(string(text)), tokenPurpose)
+	keys, err := s.sessionKeys(ctx)
+	if err != nil {
+		return Session{}, err
+	}
+	box, err := keys.Seal(sealed.New(string(text)), tokenPurpose)
 	if err != nil {
 		return Session{}, fmt.Errorf("seal session: %w", err)
 	}

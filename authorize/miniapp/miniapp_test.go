@@ -31,7 +31,7 @@ func newEnv(t *testing.T, gateway bool) *env {
 	t.Helper()
 	e := &env{}
 	e.Env = authorizetest.New(t, func(p *authorizetest.Env) {
-		e.Service = New(Config{TrustGateway: gateway, Now: p.Now}, Deps{Keys: p.Keys, Merchants: p.Merchants, Platform: p.Component})
+		e.Service = New(Config{TrustGateway: gateway, Now: p.Now}, Deps{DB: p.Pool, Keys: p.Keys, Merchants: p.Merchants, Platform: p.Component})
 		e.RegisterRoutes(p.Server.Echo())
 	})
 	e.Merchant(wechatfake.Merchant{AppID: shop})
@@ -105,7 +105,7 @@ func TestSessionOnAnOrdinaryServer(t *testing.T) {
 		}
 	}
 	{ // another replica takes it
-		other := New(Config{Now: e.Now}, Deps{Keys: e.Keys, Merchants: e.Merchants, Platform: e.Component})
+		other := New(Config{Now: e.Now}, Deps{DB: e.Pool, Keys: e.Keys, Merchants: e.Merchants, Platform: e.Component})
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.Header.Set("Authorization", session["Authorization"])
 		id, err := other.Who(r)
@@ -300,7 +300,7 @@ func TestIdentifyForTheBusinessSystem(t *testing.T) {
 	require.Nil(t, identify(e.Service, nil))
 	require.Nil(t, identify(e.Service, map[string]string{"Authorization": "Bearer wxm_forged"}))
 	require.Nil(t, identify(e.Service, map[string]string{"Authorization": "Bearer wxs_key", "X-WX-OPENID": "o1", "X-WX-APPID": shop}))
-	behind := New(Config{TrustGateway: true, Now: e.Now}, Deps{Keys: e.Keys, Merchants: e.Merchants, Platform: e.Component})
+	behind := New(Config{TrustGateway: true, Now: e.Now}, Deps{DB: e.Pool, Keys: e.Keys, Merchants: e.Merchants, Platform: e.Component})
 	require.Nil(t, identify(behind, map[string]string{"X-WX-OPENID": "o1", "X-WX-APPID": shop}), "the gateway's own pass as they are")
 	require.Equal(t, "oUser", identify(behind, session).Get("X-WX-OPENID"))
 }

@@ -18,11 +18,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/authorize/cloudenv"
 	"github.com/wxsteward/wxsteward/authorize/miniapp"
 	"github.com/wxsteward/wxsteward/authorize/profile"
 	"github.com/wxsteward/wxsteward/authorize/register"
+	"github.com/wxsteward/wxsteward/authorize/takeover"
 	"github.com/wxsteward/wxsteward/authorize/turn"
 	"github.com/wxsteward/wxsteward/codesubmit"
 	"github.com/wxsteward/wxsteward/component"
@@ -35,9 +38,12 @@ import (
 	"github.com/wxsteward/wxsteward/internal/localpg"
 	"github.com/wxsteward/wxsteward/internal/outbound"
 	"github.com/wxsteward/wxsteward/internal/postgres"
+	"github.com/wxsteward/wxsteward/internal/replica"
 	"github.com/wxsteward/wxsteward/internal/sealed"
 	"github.com/wxsteward/wxsteward/internal/settings"
+	"github.com/wxsteward/wxsteward/internal/system"
 	"github.com/wxsteward/wxsteward/internal/tokenstore"
+	"github.com/wxsteward/wxsteward/internal/tracing"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 	"github.com/wxsteward/wxsteward/migrations"
 	"github.com/wxsteward/wxsteward/webui"
@@ -51,17 +57,22 @@ type app struct {
 	sim    *simulation
 
 	public, inner net.Listener
+	tracer        trace.Tracer    // nil: no spans are made
+	queryTracer   pgx.QueryTracer // likewise
 	pool          *pgxpool.Pool
 	keys          *sealed.Keyring
 	server        *httpserver.Server
 	innerServer   *http.Server
 	auth          *adminauth.Service
 	runner        *jobs.Runner
+	replica       *replica.Service
+	system        *system.Service
 	hub           *live.Hub
 	proxy         *forward.Proxy
 	wechat        *wechat.Client
 	deliveries    *forward.Service
 	notices       *notice.Service
+	takers        takeover.Deps
 	keepRate      func(ctx context.Context) // until ctx ends
 	prepared      atomic.Bool
 	working       chan struct{} // closed when prepared
@@ -90,12 +101,16 @@ func (a *app) run(ctx context.Context) (err error) {
 		return err
 	}
 	a.log.InfoContext(ctx, "starting", append([]any{slog.String("version", versionLine())}, a.cfg.attrs()...)...)
+	if err := a.startTracing(ctx); err != nil {
+		return err
+	}
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
 	if err := a.build(); err != nil {
 		return err
 	}
+	a.chooseKey(ctx)
 	a.start(ctx)
 	select {
 	case <-ctx.Done():
@@ -162,7 +177,7 @@ func (a *app) openDatabase(ctx context.Context) error {
 		a.onStop(func(ctx context.Context) { a.stopped(ctx, "private database", server.Stop(ctx)) })
 		dbURL = sealed.New(server.URL())
 	}
-	if a.pool, err = postgres.Open(ctx, dbURL, postgres.PoolConfig{}); err != nil {
+	if a.pool, err = postgres.Open(ctx, dbURL, postgres.PoolConfig{Tracer: a.queryTracer}); err != nil {
 		return fmt.Errorf("DATABASE_URL cannot be used: %w", err)
 	}
 	a.onStop(func(context.Context) { a.pool.Close() })
@@ -178,17 +193,22 @@ func (a *app) build() error {
 	if a.described {
 		version = "1"
 	}
-	a.server = httpserver.New(httpserver.Config{PublicURL: c.publicURL, TrustedProxies: c.trustedProxies, Logger: a.log, Version: version})
+	a.server = httpserver.New(httpserver.Config{PublicURL: c.publicURL, TrustedProxies: c.trustedProxies, Logger: a.log, Tracer: a.tracer, Version: version})
 	a.auth = adminauth.New(adminauth.Config{DB: a.pool, Keys: a.keys, Logger: a.log, SecureCookie: c.publicURL.Scheme == "https", PublicOrigin: origin})
 	a.hub = live.NewHub(func(ctx context.Context) (*pgx.Conn, error) {
 		return pgx.ConnectConfig(ctx, a.pool.Config().ConnConfig)
 	}, a.log)
 	var err error
 	if a.runner, err = jobs.New(a.pool, jobs.Config{
-		Logger: a.log, Location: c.location, SoftStop: c.shutdownTimeout / 2,
+		Logger: a.log, Tracer: a.tracer, Location: c.location, SoftStop: c.shutdownTimeout / 2,
 		MaxWorkers: c.concurrency + 8, // most jobs wait for WeChat; more of them would only hold database connections
 		Runners:    func(n int) { a.wechat.Share(n) },
 	}); err != nil {
+		return err
+	}
+
+	program, commit := buildVersion()
+	if a.replica, err = replica.New(a.pool, replica.Config{Version: program, Commit: commit, Keys: a.keys, Logger: a.log}); err != nil {
 		return err
 	}
 
@@ -205,9 +225,12 @@ func (a *app) build() error {
 	a.wechat = wechat.New(wechat.Config{
 		AppID: c.appid, BaseURL: c.apiBase, Transport: c.transport, CloudTokenFile: c.cloudToken, RootsFile: c.roots(),
 		Rate: c.rate, Concurrency: c.concurrency,
-		Observe: func(call wechat.Call) {
+		Observe: func(ctx context.Context, call wechat.Call) {
 			meter.Called(call)
 			platform.Called(call)
+			if a.tracer != nil {
+				tracing.Called(ctx, a.tracer, call)
+			}
 		},
 	})
 	platform = component.New(component.Config{
@@ -234,18 +257,24 @@ func (a *app) build() error {
 	registrations := register.New(register.Config{Poll: min(c.auditPoll, time.Minute), RetryBase: c.retryBase, Now: now, Logger: a.log}, register.Deps{
 		DB: a.pool, Merchants: merchants, Platform: platform, Settings: store, Locker: locks, Queue: a.runner,
 	})
+	environments := cloudenv.New(cloudenv.Config{Poll: c.auditPoll, RetryBase: c.retryBase, Now: now, Logger: a.log}, cloudenv.Deps{
+		DB: a.pool, Merchants: merchants, Platform: platform, Locker: locks, Queue: a.runner,
+	})
 	mini := miniapp.New(miniapp.Config{TrustGateway: c.mode == component.ModeCloudRun, Now: now, Logger: a.log}, miniapp.Deps{
-		Keys: a.keys, Merchants: merchants, Platform: platform,
+		DB: a.pool, Keys: a.keys, Merchants: merchants, Platform: platform,
 	})
 	a.proxy = forward.NewProxy(forward.ProxyConfig{
 		Default: c.upstream, PublicURL: c.publicURL, KeepIdentity: c.mode == component.ModeCloudRun, Identify: mini.Identify,
-		StripCookies: []string{adminauth.SessionCookie, adminauth.CSRFCookie}, Meter: meter, Logger: a.log,
+		StripCookies: []string{adminauth.SessionCookie, adminauth.HostSessionCookie, adminauth.CSRFCookie}, Meter: meter, Logger: a.log,
 	}, forward.ProxyDeps{DB: a.pool, Settings: store, Guard: guard, Events: a.hub})
 	a.keepRate = platform.KeepRate
 	a.deliveries = forward.New(forward.Config{
 		RetryBase: c.deliveryBase, Retention: c.retention, Drain: c.shutdownTimeout / 2, Guard: guard, Meter: meter, Now: now, Logger: a.log,
 	}, forward.Deps{DB: a.pool, Keys: a.keys, Messages: platform, Headings: platform.Headings, Hub: a.hub, Announcer: a.notices})
 
+	a.takers = takeover.Deps{Platform: platform, Merchants: merchants, Rules: a.deliveries, Proxy: a.proxy, Locker: locks}
+
+	a.system = a.newSystem()
 	platform.Forward(a.deliveries)
 	platform.NameMerchants(merchants.NickNames)
 	platform.Handle(merchants)
@@ -253,6 +282,7 @@ func (a *app) build() error {
 	platform.Handle(profiles)
 	platform.Handle(registrations)
 	merchants.OnWithdrawn(releases.AuthorizerWithdrawn)
+	merchants.OnWithdrawn(environments.Withdrawn)
 	for _, history := range []authorize.History{releases.History, profiles.History, registrations.History, a.deeds} {
 		merchants.AddHistory(history)
 	}
@@ -260,6 +290,7 @@ func (a *app) build() error {
 	platform.AddCheck(merchants.CheckScopes)
 	for _, register := range []func(*jobs.Runner) error{
 		platform.RegisterJobs, merchants.RegisterJobs, releases.RegisterJobs, profiles.RegisterJobs, registrations.RegisterJobs,
+		environments.RegisterJobs,
 		a.notices.RegisterJobs, a.auth.InstallJobs,
 	} {
 		if err := register(a.runner); err != nil {
@@ -273,6 +304,7 @@ func (a *app) build() error {
 	a.describe(platform, merchants, releases)
 	profiles.RegisterAPI(a.server.API())
 	registrations.RegisterAPI(a.server.API())
+	environments.RegisterAPI(a.server.API())
 	if a.sim != nil {
 		a.sim.register(e, a.auth)
 		a.sim.platform = platform
@@ -298,9 +330,16 @@ func (a *app) build() error {
 		inner := echo.New()
 		inner.HideBanner, inner.HidePort = true, true
 		platform.RegisterInner(inner, merchants.Token)
+		a.system.RegisterInner(inner)
+		if c.profiles {
+			routeProfiles(inner)
+		}
 		meter.Collect(a.progress(platform, releases))
 		inner.GET("/metrics", echo.WrapHandler(meter.Handler()))
-		a.innerServer = &http.Server{Handler: inner, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
+		a.innerServer = &http.Server{
+			Handler: inner, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
+			WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+		}
 	}
 	return nil
 }
@@ -332,6 +371,7 @@ func (a *app) describe(platform *component.Service, merchants *authorize.Service
 	a.deliveries.RegisterAPI(api)
 	a.notices.RegisterAPI(api)
 	a.proxy.RegisterAPI(api)
+	a.system.RegisterAPI(api)
 	a.server.Events(adminauth.Op(http.MethodGet, "/events", "live-updates", "Live updates", adminauth.Viewer, "events"), a.hub, a.auth.StillSignedIn)
 	registerMeta(api, a.sim != nil, a.cfg.appid, a.cfg.location)
 }
@@ -385,7 +425,7 @@ func (a *app) start(ctx context.Context) {
 	a.onStop(func(context.Context) { <-done })
 }
 
-// deliver works deliveries and notices from when the database is prepared until stop is called; done is closed when the last has
+// deliver works deliveries and notices, and says that this process lives, from when the database is prepared until stop is called; done is closed when the last has
 // ended.
 func (a *app) deliver(ctx context.Context) (stop func(), done <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -398,6 +438,7 @@ func (a *app) deliver(ctx context.Context) (stop func(), done <-chan struct{}) {
 			var senders sync.WaitGroup
 			senders.Go(func() { a.fail("deliveries", a.deliveries.Run(ctx)) })
 			senders.Go(func() { a.fail("notices", a.notices.Run(ctx)) })
+			senders.Go(func() { a.fail("replica", a.replica.Run(ctx)) })
 			senders.Wait()
 		}
 	}()
@@ -437,6 +478,12 @@ func (a *app) prepareOnce(ctx context.Context) error {
 	if err := settings.CheckMasterKey(ctx, a.pool, a.keys); err != nil {
 		return err
 	}
+	if err := a.replica.Register(ctx); err != nil {
+		return err
+	}
+	if err := settleKeyFile(a.cfg, a.keys); err != nil {
+		return err
+	}
 	generated, created, err := a.auth.EnsureFirstAdmin(ctx, a.cfg.adminUser, a.cfg.adminPassword.Reveal())
 	if err != nil {
 		return err
@@ -457,6 +504,19 @@ func (a *app) prepareOnce(ctx context.Context) error {
 		a.ready()
 	}
 	return nil
+}
+
+// chooseKey has a process that was given two master keys seal with the one that counts, before it is asked anything. While the
+// database is away nothing can be stored either, and prepare chooses.
+func (a *app) chooseKey(ctx context.Context) {
+	if len(a.keys.KeyIDs()) == 1 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if counts, err := settings.MasterKeyID(ctx, a.pool); err == nil && counts != "" {
+		_ = a.keys.Use(counts) // a third key is refused by checkKey
+	}
 }
 
 // checkKey refuses a wrong MASTER_KEY before anything is touched; a new database has nothing to check yet.

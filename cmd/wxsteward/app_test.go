@@ -161,10 +161,14 @@ func changes(fake *wechatfake.Server) []string {
 	return list
 }
 
+func secretsOf(w *world) []string {
+	return append(w.fake.Secrets(), wechattest.ComponentSecret, wechattest.EncodingAESKey, testPassword, w.env["MASTER_KEY"])
+}
+
 // requireNoSecrets looks for every secret of the play in all that the program wrote and in every error body.
 func requireNoSecrets(t *testing.T, w *world, o *operator) {
 	t.Helper()
-	secrets := append(w.fake.Secrets(), wechattest.ComponentSecret, wechattest.EncodingAESKey, testPassword, w.env["MASTER_KEY"])
+	secrets := secretsOf(w)
 	output := w.output.String()
 	require.Greater(t, len(secrets), 10)
 	require.NotEmpty(t, output)

@@ -22,6 +22,7 @@ import (
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/adminauth"
 	"github.com/wxsteward/wxsteward/internal/sealed"
+	"github.com/wxsteward/wxsteward/internal/tracing"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
@@ -43,6 +44,7 @@ type config struct {
 	databaseURL sealed.Secret
 	dataDir     string
 	masterKey   sealed.Secret
+	newKey      sealed.Secret // what masterKey is being changed to
 
 	listenAddr      string
 	innerAddr       string // empty: off
@@ -64,6 +66,8 @@ type config struct {
 	shutdownTimeout time.Duration
 	logLevel        slog.Level
 	logFormat       string
+	profiles        bool // Go's profiles on the inner listener
+	tracing         bool // spans are sent, see internal/tracing
 }
 
 // environment looks a variable up; an empty value counts as not set.
@@ -85,7 +89,8 @@ func loadConfig(env environment) (config, error) {
 		forwardCIDRs:    r.cidrs("FORWARDER_CIDRS", "127.0.0.1/32"),
 		databaseURL:     r.databaseURL(),
 		dataDir:         r.text("DATA_DIR", "./data"),
-		masterKey:       r.masterKey(),
+		masterKey:       r.masterKey("MASTER_KEY"),
+		newKey:          r.masterKey("NEW_MASTER_KEY"),
 		listenAddr:      r.addr("LISTEN_ADDR", ":8080"),
 		innerAddr:       r.innerAddr(),
 		publicURL:       r.publicURL(),
@@ -105,6 +110,8 @@ func loadConfig(env environment) (config, error) {
 		shutdownTimeout: r.duration("SHUTDOWN_TIMEOUT", 10*time.Second),
 		logLevel:        r.logLevel(),
 		logFormat:       r.word("LOG_FORMAT", "", "json", "text"),
+		profiles:        r.boolean("INNER_PPROF", false),
+		tracing:         r.tracing(),
 	}
 	c.allowPrivate = r.boolean("ALLOW_PRIVATE_TARGETS", c.mode == component.ModeCloudRun)
 	c.transport = r.transport(c.mode)
@@ -265,13 +272,13 @@ func (r *reader) databaseURL() sealed.Secret {
 	return sealed.New(v)
 }
 
-func (r *reader) masterKey() sealed.Secret {
-	v := r.env("MASTER_KEY")
+func (r *reader) masterKey(name string) sealed.Secret {
+	v := r.env(name)
 	if v == "" {
 		return sealed.Secret{}
 	}
 	if _, err := sealed.NewKeyring(v); err != nil {
-		r.fail("MASTER_KEY", "must be 32 bytes in base64; make one with \"wxsteward genkey\", e.g. MASTER_KEY="+exampleKey())
+		r.fail(name, "must be 32 bytes in base64; make one with \"wxsteward genkey\", e.g. "+name+"="+exampleKey())
 	}
 	return sealed.New(v)
 }
@@ -398,6 +405,14 @@ func (r *reader) duration(name string, standard time.Duration) time.Duration {
 		return standard
 	}
 	return d
+}
+
+func (r *reader) tracing() bool {
+	wanted, err := tracing.Wanted(r.env)
+	if err != nil && r.err == nil {
+		r.err = err
+	}
+	return wanted
 }
 
 func (r *reader) logLevel() slog.Level {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,20 +21,51 @@ import (
 	"github.com/wxsteward/wxsteward/migrations"
 )
 
-// keyring takes MASTER_KEY, or the key that the private database was first started with.
+// keyring takes MASTER_KEY, or the key that the private database was first started with. While the key is being changed it holds
+// the new one too, so that a process which starts then serves whichever counts.
 func keyring(c config) (*sealed.Keyring, error) {
-	if !c.masterKey.IsZero() {
-		return sealed.NewKeyring(c.masterKey.Reveal())
-	}
-	key, err := keyFile(filepath.Join(c.dataDir, "master.key"))
+	key, err := masterKey(c)
 	if err != nil {
 		return nil, err
 	}
-	ring, err := sealed.NewKeyring(key)
+	ring, err := sealed.NewKeyring(key.Reveal())
 	if err != nil {
-		return nil, fmt.Errorf("%s is damaged: put the key back that was made with this DATA_DIR", filepath.Join(c.dataDir, "master.key"))
+		return nil, fmt.Errorf("%s is damaged: put the key back that was made with this DATA_DIR", filepath.Join(c.dataDir, keyFileName))
 	}
-	return ring, nil
+	next, err := nextKey(c)
+	if err != nil || next.IsZero() {
+		return ring, err
+	}
+	return ring, ring.Accept(next)
+}
+
+const (
+	keyFileName = "master.key"
+	// nextKeyFileName holds the new key while rekey is at work.
+	nextKeyFileName = "master.key.new"
+)
+
+func masterKey(c config) (sealed.Secret, error) {
+	if !c.masterKey.IsZero() {
+		return c.masterKey, nil
+	}
+	text, err := keyFile(filepath.Join(c.dataDir, keyFileName))
+	return sealed.New(text), err
+}
+
+// nextKey is the key to which the present one is being changed; zero if it is not.
+func nextKey(c config) (sealed.Secret, error) {
+	if !c.newKey.IsZero() || !c.masterKey.IsZero() {
+		return c.newKey, nil
+	}
+	text, err := os.ReadFile(filepath.Join(c.dataDir, nextKeyFileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return sealed.Secret{}, nil
+	}
+	if err != nil {
+		return sealed.Secret{}, badDataDir("the new master key cannot be read", err)
+	}
+	return sealed.New(strings.TrimSpace(string(text))), nil
 }
 
 // keyFile reads the key, or makes it once: of several that start together one wins, and a crash leaves no half file.
@@ -135,8 +167,11 @@ func migrate(ctx context.Context, args []string, env environment, io streams) er
 }
 
 func passwd(ctx context.Context, args []string, env environment, io streams) error {
-	if len(args) != 1 {
-		return errors.New("passwd takes the user's name, e.g. wxsteward passwd admin")
+	const flag = "--reset-totp"
+	resetTOTP := slices.Contains(args, flag)
+	args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == flag })
+	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
+		return errors.New("passwd takes the user's name, e.g. wxsteward passwd admin, and --reset-totp to take the second factor away")
 	}
 	c, err := loadConfig(env)
 	if err != nil {
@@ -155,10 +190,13 @@ func passwd(ctx context.Context, args []string, env environment, io streams) err
 			return err
 		}
 		auth := adminauth.New(adminauth.Config{DB: pool, Keys: keys})
-		if err := auth.SetPassword(ctx, args[0], password); err != nil {
+		if err := auth.SetPassword(ctx, args[0], password, resetTOTP); err != nil {
 			return err
 		}
 		_, _ = fmt.Fprintln(io.err, "The password of "+args[0]+" is changed; running sessions have ended.")
+		if resetTOTP {
+			_, _ = fmt.Fprintln(io.err, "The second factor and its recovery codes are gone.")
+		}
 		return nil
 	})
 }

@@ -70,6 +70,8 @@ func run(ctx context.Context, args []string, env environment, io streams) error 
 		return nil
 	case "passwd":
 		return passwd(ctx, args, env, io)
+	case "import":
+		return importPredecessor(ctx, args, env, io)
 	case "version", "--version", "-v":
 		_, _ = fmt.Fprintln(io.out, versionLine())
 		return nil
@@ -79,7 +81,7 @@ func run(ctx context.Context, args []string, env environment, io streams) error 
 		_, _ = fmt.Fprint(io.out, usage)
 		return nil
 	case "rekey":
-		return errors.New("rekey is not available in this version yet")
+		return rekeyDatabase(ctx, env, io)
 	default:
 		return fmt.Errorf("there is no command %q; see wxsteward help", command)
 	}
@@ -91,7 +93,11 @@ const usage = `wxsteward, a steward for a WeChat third-party platform
   wxsteward simulate            serve with a simulated WeChat and sample merchants; nothing to configure
   wxsteward migrate [up|status] database migrations only
   wxsteward genkey              print a fresh MASTER_KEY
-  wxsteward passwd USER         set a user's password (prompt, or one line on stdin)
+  wxsteward rekey               seal every stored secret with the key in NEW_MASTER_KEY, or one line on stdin
+  wxsteward passwd USER [--reset-totp]
+                                set a user's password (prompt, or one line on stdin); with --reset-totp
+                                also take the second factor away
+  wxsteward import              take over what 服务商微管家 has stored in MySQL; see wxsteward import --help
   wxsteward openapi             print the description of the admin API
   wxsteward version             version, commit and Go version
 
@@ -146,9 +152,24 @@ func readPassword(user string, io streams) (string, error) {
 		}
 		return first, nil
 	}
+	line, err := readLine(io, "")
+	if err != nil {
+		return "", errors.New("no password on stdin: give one line, or call this on a terminal")
+	}
+	return line, nil
+}
+
+// readLine takes one line of stdin, which a terminal does not show. It fails when there is none.
+func readLine(io streams, prompt string) (string, error) {
+	if f, ok := io.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		_, _ = fmt.Fprint(io.err, prompt)
+		text, err := term.ReadPassword(int(f.Fd()))
+		_, _ = fmt.Fprintln(io.err)
+		return string(text), err
+	}
 	line, err := bufio.NewReader(io.in).ReadString('\n')
 	if err != nil && line == "" {
-		return "", errors.New("no password on stdin: give one line, or call this on a terminal")
+		return "", err
 	}
 	return strings.TrimRight(line, "\r\n"), nil
 }

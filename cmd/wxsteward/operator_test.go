@@ -103,7 +103,12 @@ func (o *operator) call(method, path string, body, out any) {
 
 func (o *operator) signIn() {
 	o.t.Helper()
-	o.call(http.MethodPost, "/session", map[string]string{"username": "admin", "password": testPassword}, nil)
+	o.signInAs("admin")
+}
+
+func (o *operator) signInAs(user string) {
+	o.t.Helper()
+	o.call(http.MethodPost, "/session", map[string]string{"username": user, "password": testPassword}, nil)
 	u, err := url.Parse(o.base)
 	require.NoError(o.t, err)
 	for _, c := range o.client.Jar.Cookies(u) {
@@ -308,4 +313,30 @@ var tags = regexp.MustCompile(`(?s)<(script|style).*?</(script|style)>|<[^>]*>`)
 
 func plainText(page string) string {
 	return strings.Join(strings.Fields(tags.ReplaceAllString(page, " ")), " ")
+}
+
+// refusal is the problem that a call is answered with; the zero one if it is not refused.
+type refusal struct {
+	Status       int
+	Code, Detail string
+}
+
+func (o *operator) refusal(method, path string, body any) (r refusal) {
+	o.t.Helper()
+	text, err := json.Marshal(body)
+	require.NoError(o.t, err)
+	req, err := http.NewRequestWithContext(o.t.Context(), method, o.base+"/api/v1"+path, bytes.NewReader(text))
+	require.NoError(o.t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Csrf-Token", o.csrf)
+	req.Header.Set("Accept-Language", "en")
+	resp, err := o.client.Do(req)
+	if err != nil {
+		return refusal{Detail: err.Error()}
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	if resp.StatusCode >= http.StatusBadRequest {
+		_ = json.NewDecoder(resp.Body).Decode(&r) // the zero one fails the test
+	}
+	return r
 }

@@ -261,9 +261,18 @@ func TestWrongMasterKeyIsRefused(t *testing.T) {
 	stop()
 	right := w.env["MASTER_KEY"]
 	w.env["MASTER_KEY"] = sealed.GenerateKey()
+	conn := w.database("")
+	content := func() (text string) {
+		const q = `SELECT (SELECT count(*) FROM pg_class) || ' ' || (SELECT string_agg(key || encode(coalesce(sealed, ''), 'hex'), ' ' ORDER BY key) FROM setting)
+			|| ' ' || (SELECT count(*) FROM replica) || ' ' || (SELECT count(*) FROM river_job) || ' ' || (SELECT count(*) FROM audit_log)`
+		require.NoError(t, conn.QueryRow(t.Context(), q).Scan(&text))
+		return text
+	}
+	before := content()
 	p := w.spawn("serve")
 	require.Error(t, <-p.done, "a non-zero exit code")
 	require.Contains(t, lastLines(w.output.String()), "MASTER_KEY is not the key")
+	require.Equal(t, before, content(), "nothing was touched")
 	w.env["MASTER_KEY"] = right
 	w.spawn("serve")
 	w.waitReady()

@@ -193,6 +193,12 @@ func (w *world) spawn(args ...string) *process {
 	w.t.Helper()
 	path, err := buildOnce()
 	require.NoError(w.t, err)
+	return w.spawnProgram(path, args...)
+}
+
+// spawnProgram is spawn with a program of the caller's.
+func (w *world) spawnProgram(path string, args ...string) *process {
+	w.t.Helper()
 	cmd := exec.Command(path, args...) //nolint:gosec,noctx // the program under test, ended by the test
 	for name, value := range w.env {
 		cmd.Env = append(cmd.Env, name+"="+value)

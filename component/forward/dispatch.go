@@ -3,7 +3,9 @@ package forward
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -225,6 +227,26 @@ func (s *Service) braked(rules []*armed) bool {
 	return false
 }
 
+// Due counts the deliveries that could be made now, up to a thousand, of all replicas.
+func (s *Service) Due(ctx context.Context) (int64, error) {
+	rules, err := s.currentRules(ctx, s.deps.DB)
+	if err != nil {
+		return 0, fmt.Errorf("count due deliveries: %w", err)
+	}
+	var ids []int64
+	for _, r := range rules {
+		if r.works() {
+			ids = append(ids, r.ID)
+		}
+	}
+	const atMost = 1000
+	n, err := countDue(ctx, s.deps.DB, ids, s.now(), atMost)
+	if err != nil {
+		return 0, fmt.Errorf("count due deliveries: %w", err)
+	}
+	return n, nil
+}
+
 // untilDue is the time to the next delivery that is waiting, at most a poll.
 func (s *Service) untilDue(ctx context.Context, ids []int64) (time.Duration, error) {
 	if len(ids) == 0 {
@@ -240,7 +262,7 @@ func (s *Service) untilDue(ctx context.Context, ids []int64) (time.Duration, err
 // send makes one call for a delivery and hands on what became of it. Nothing is sent after the lease.
 func (s *Service) send(ctx context.Context, r *armed, d claimed, before time.Time) {
 	res := result{ruleID: r.ID, deliveryID: d.id, messageID: d.messageID, tries: d.tries + 1, lease: d.lease}
-	s.attempt(ctx, r, d, before, &res)
+	s.contain(ctx, d, &res, func() { s.attempt(ctx, r, d, before, &res) })
 	s.mu.Lock()
 	l := s.lane(r.ID)
 	l.inFlight--
@@ -256,6 +278,17 @@ func (s *Service) send(ctx context.Context, r *armed, d claimed, before time.Tim
 	}
 	s.mu.Unlock()
 	s.results <- res
+}
+
+// contain takes a panic for a failed call: one message that we cannot handle must not end the process, again and again.
+func (s *Service) contain(ctx context.Context, d claimed, res *result, work func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.ErrorContext(ctx, "delivery panicked", slog.Any("panic", p), slog.Int64("delivery_id", d.id), slog.String("stack", string(debug.Stack())))
+			res.outcome = outcome{at: s.now(), failure: failPanic}
+		}
+	}()
+	work()
 }
 
 func (s *Service) attempt(ctx context.Context, r *armed, d claimed, before time.Time, res *result) {

@@ -19,6 +19,7 @@ const (
 	failGone       = "gone"       // no detail
 	failUnreadable = "unreadable" // the format
 	failAddress    = "address"    // no detail
+	failPanic      = "panic"      // no detail
 )
 
 func failed(word, detail string) failure {
@@ -48,6 +49,8 @@ func (f failure) In(lang string) string {
 		return fault.Say(lang, "The message cannot be written as %s.", detail)
 	case failAddress:
 		return fault.Say(lang, "The address of the rule does not work with the appid of this message.")
+	case failPanic:
+		return fault.Say(lang, "The message could not be handled: a fault of ours, told in the log.")
 	default:
 		return outbound.SayTrouble(lang, word, detail)
 	}

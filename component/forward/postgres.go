@@ -210,6 +210,13 @@ func claimDue(ctx context.Context, db postgres.DB, ids []int64, room []int32, no
 	return list, err
 }
 
+// countDue counts the waiting deliveries of these rules that are due, up to atMost.
+func countDue(ctx context.Context, db postgres.DB, ids []int64, now time.Time, atMost int) (n int64, err error) {
+	const q = `SELECT count(*) FROM (SELECT FROM delivery WHERE rule_id = ANY($1) AND state = 'pending' AND next_at <= $2 LIMIT $3) d`
+	err = db.QueryRow(ctx, q, ids, now, atMost).Scan(&n)
+	return n, err
+}
+
 // nextDue is when the next waiting delivery of these rules is due; the zero time when none waits.
 func nextDue(ctx context.Context, db postgres.DB, ids []int64) (time.Time, error) {
 	const q = `SELECT min(d.next_at) FROM unnest($1::bigint[]) AS r(rule_id) CROSS JOIN LATERAL (

@@ -96,7 +96,7 @@ func newProxyRig(t *testing.T, pool *pgxpool.Pool, change func(*ProxyConfig, *ou
 	require.NoError(t, err)
 	rig := &proxyRig{t: t, url: "http://" + listener.Addr().String(), pool: pool, log: &lockedLog{}, meter: &proxyMeter{}}
 	logger := slog.New(slog.NewJSONHandler(rig.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	cfg := ProxyConfig{StripCookies: []string{adminauth.SessionCookie, adminauth.CSRFCookie}, Meter: rig.meter, Logger: logger}
+	cfg := ProxyConfig{StripCookies: []string{adminauth.SessionCookie, adminauth.HostSessionCookie, adminauth.CSRFCookie}, Meter: rig.meter, Logger: logger}
 	guard := outbound.Guard{AllowPrivate: true, Own: []netip.AddrPort{netip.MustParseAddrPort(listener.Addr().String())}}
 	public := httpserver.New(httpserver.Config{Logger: logger, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}})
 	server := &http.Server{Handler: public.Echo(), ReadHeaderTimeout: time.Minute}
@@ -221,6 +221,7 @@ func TestProxyKeepsWhatIsOursAndWhatIsMadeUp(t *testing.T) {
 	t.Parallel()
 	b := newBusiness(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", "wxsteward_session=forged; Path=/")
+		w.Header().Add("Set-Cookie", "__Host-wxsteward_session=forged; Path=/")
 		w.Header().Add("Set-Cookie", "theirs=1; Path=/")
 	})
 	for _, keep := range []bool{false, true} {

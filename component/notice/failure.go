@@ -22,6 +22,7 @@ const (
 	failSealed   = "sealed"   // no detail
 	failDisabled = "disabled" // no detail
 	failInvalid  = "invalid"  // no detail
+	failPanic    = "panic"    // no detail
 )
 
 func failed(word, detail string) failure {
@@ -55,6 +56,8 @@ func (f failure) In(lang string) string {
 		return fault.Say(lang, "The channel was switched off before this was sent.")
 	case failInvalid:
 		return fault.Say(lang, "The secret of this channel cannot be used. Make a new one.")
+	case failPanic:
+		return fault.Say(lang, "The notice could not be written: a fault of ours, told in the log.")
 	default:
 		return outbound.SayTrouble(lang, word, detail)
 	}

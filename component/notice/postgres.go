@@ -136,6 +136,14 @@ func lockDue(ctx context.Context, tx pgx.Tx, now time.Time, limit int) ([]stored
 	return pgx.CollectRows(rows, scanChannel)
 }
 
+// countDue counts what could be sent now.
+func countDue(ctx context.Context, db postgres.DB, now time.Time) (n int64, err error) {
+	const q = `SELECT count(*) FROM notice n JOIN notice_channel c ON c.id = n.channel_id
+		WHERE c.enabled AND c.next_at <= $1 AND n.state = 'pending' AND n.next_at <= $1`
+	err = db.QueryRow(ctx, q, now).Scan(&n)
+	return n, err
+}
+
 // leaseChannel gives the channel to a worker.
 func leaseChannel(ctx context.Context, tx pgx.Tx, id int64, now, next time.Time, length time.Duration) (lease time.Time, err error) {
 	const q = `UPDATE notice_channel SET lease = clock_timestamp() + $4 * interval '1 microsecond', tried_at = $2, next_at = $3 WHERE id = $1 RETURNING lease`

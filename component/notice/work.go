@@ -3,7 +3,9 @@ package notice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -101,6 +103,15 @@ type claimed struct {
 	lease   time.Time
 }
 
+// Due counts the notices that could be sent now, of all replicas.
+func (s *Service) Due(ctx context.Context) (int64, error) {
+	n, err := countDue(ctx, s.deps.DB, s.now())
+	if err != nil {
+		return 0, fmt.Errorf("count due notices: %w", err)
+	}
+	return n, nil
+}
+
 // claim takes of each channel the notice that has been due for longest. It waits for no lock, so that a row which somebody
 // holds keeps back nothing else.
 func (s *Service) claim(ctx context.Context) ([]claimed, error) {
@@ -191,6 +202,17 @@ func (s *Service) call(ctx context.Context, c opened, e envelope) (o outcome) {
 	return o
 }
 
+// contain takes a panic for a refusal: one notice that we cannot write must not end the process, again and again.
+func (s *Service) contain(ctx context.Context, id int64, o *outcome, work func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.ErrorContext(ctx, "notice panicked", slog.Any("panic", p), slog.Int64("notice_id", id), slog.String("stack", string(debug.Stack())))
+			*o = outcome{verdict: refused, at: s.now(), failure: failPanic}
+		}
+	}()
+	work()
+}
+
 // send makes one try for a claimed notice and writes down what came of it.
 func (s *Service) send(ctx context.Context, w claimed) {
 	var o outcome
@@ -199,7 +221,8 @@ func (s *Service) send(ctx context.Context, w claimed) {
 		s.log.ErrorContext(ctx, "notice channel cannot be opened", slog.Int64("channel_id", w.channel.ID), slog.Any("error", err))
 		o = outcome{verdict: refused, at: s.now(), failure: failed(failSealed, "")}
 	} else {
-		o = s.call(ctx, c, envelope{id: "notice_" + formatID(w.notice.id), event: w.notice.event, facts: w.notice.facts, at: w.notice.createdAt})
+		e := envelope{id: "notice_" + formatID(w.notice.id), event: w.notice.event, facts: w.notice.facts, at: w.notice.createdAt}
+		s.contain(ctx, w.notice.id, &o, func() { o = s.call(ctx, c, e) })
 	}
 	released := o.status == 0 && o.failure != "" && ctx.Err() != nil // we ended it; nobody knows whether it was taken
 	s.record(context.WithoutCancel(ctx), w, o, released)

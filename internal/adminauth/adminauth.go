@@ -18,11 +18,13 @@ import (
 // Names of the cookies, for whoever passes requests on to others and must not pass these.
 const (
 	SessionCookie = "wxsteward_session"
-	CSRFCookie    = "csrf"
+	// HostSessionCookie takes its place over https: browsers take one of this name from our own host only, and over https.
+	HostSessionCookie = "__Host-" + SessionCookie
+	CSRFCookie        = "csrf"
 )
 
 const (
-	sessionLifetime = 24 * time.Hour
+	sessionLifetime = 12 * time.Hour
 	sessionKeyName  = "session_key"
 
 	// maxQueue is how many sign-ins may be under way in this process; more are told to come back.

@@ -11,13 +11,18 @@ import (
 	"github.com/wxsteward/wxsteward/internal/sealed"
 )
 
-const apiKeyPrefix = "wxs_"
+const (
+	apiKeyPrefix = "wxs_"
+	// shownOfKey is how much of a key is kept in clear: four random letters of 43.
+	shownOfKey = len(apiKeyPrefix) + 4
+)
 
 // apiKey is a row of api_key; the key itself is not in it.
 type apiKey struct {
 	id         int64
 	name       string
 	role       Role
+	prefix     string
 	createdBy  string
 	createdAt  time.Time
 	expiresAt  *time.Time
@@ -30,7 +35,7 @@ func (s *Service) createKey(ctx context.Context, name string, role Role, expires
 		return apiKey{}, sealed.Secret{}, fault.Invalid("body.expires_at", "This time has passed already.", nil)
 	}
 	secret := sealed.New(apiKeyPrefix + randomText(32))
-	k, err := s.insertKey(ctx, apiKey{name: name, role: role, createdBy: by, expiresAt: expiresAt}, keyHash(secret))
+	k, err := s.insertKey(ctx, apiKey{name: name, role: role, prefix: secret.Reveal()[:shownOfKey], createdBy: by, expiresAt: expiresAt}, keyHash(secret))
 	return k, secret, err
 }
 

@@ -32,6 +32,7 @@ func TestAPIKeys(t *testing.T) {
 	require.NotContains(t, list.text, key)
 	item := list.body["items"].([]any)[0].(map[string]any)
 	require.NotEmpty(t, item["last_used_at"])
+	require.Equal(t, key[:8], item["prefix"], "enough to tell keys apart")
 	require.InDelta(t, 1, list.body["total"], 0)
 
 	t.Run("a wrong key is refused even next to a good session", func(t *testing.T) {

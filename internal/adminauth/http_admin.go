@@ -20,10 +20,16 @@ type UserInfo struct {
 	Username  string    `json:"username"`
 	Role      Role      `json:"role" enum:"admin,operator,viewer"`
 	CreatedAt time.Time `json:"created_at"`
+	TOTP      bool      `json:"totp" doc:"Signs in with a second factor."`
+	// LastSignInAt is nil for a user who never has.
+	LastSignInAt *time.Time `json:"last_sign_in_at" doc:"Null: never."`
 }
 
 func userInfo(a account) UserInfo {
-	return UserInfo{ID: strconv.FormatInt(a.id, 10), Username: a.username, Role: a.role, CreatedAt: a.createdAt.UTC()}
+	return UserInfo{
+		ID: strconv.FormatInt(a.id, 10), Username: a.username, Role: a.role, CreatedAt: a.createdAt.UTC(),
+		TOTP: a.hasTOTP(), LastSignInAt: a.lastSignInAt,
+	}
 }
 
 type userOutput struct{ Body UserInfo }
@@ -31,7 +37,7 @@ type userOutput struct{ Body UserInfo }
 type createUserInput struct {
 	Body struct {
 		Username string `json:"username" minLength:"1" maxLength:"64"`
-		Password string `json:"password" minLength:"10" maxLength:"256" format:"password"`
+		Password string `json:"password" minLength:"10" maxLength:"128" format:"password"`
 		Role     Role   `json:"role" enum:"admin,operator,viewer"`
 	}
 }
@@ -40,7 +46,7 @@ type changeUserInput struct {
 	ID   string `path:"id"`
 	Body struct {
 		Role     *Role   `json:"role,omitempty" enum:"admin,operator,viewer"`
-		Password *string `json:"password,omitempty" minLength:"10" maxLength:"256" format:"password"`
+		Password *string `json:"password,omitempty" minLength:"10" maxLength:"128" format:"password"`
 	}
 }
 
@@ -99,6 +105,19 @@ func (s *Service) routeUsers(api huma.API) {
 			}
 			return nil, s.removeUser(ctx, id)
 		})
+
+	reset := Op(http.MethodDelete, "/users/{id}/totp", "reset-user-totp", "Take a user's second factor away", Admin, tag)
+	reset.Description = "For somebody who has lost it: also ends the user's sessions. One's own is removed with DELETE /session/totp."
+	huma.Register(api, reset, func(ctx context.Context, in *idInput) (*struct{}, error) {
+		id, err := parseID(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		if id == callFrom(ctx).who.userID {
+			return nil, fault.New(fault.Conflict, "This is your own second factor. Remove it under your account, with your password and a code.")
+		}
+		return nil, s.resetTOTP(ctx, id)
+	})
 }
 
 // KeyInfo is an API key in lists; the key itself is shown only when it is made.
@@ -106,6 +125,7 @@ type KeyInfo struct {
 	ID         string     `json:"id"`
 	Name       string     `json:"name"`
 	Role       Role       `json:"role" enum:"admin,operator,viewer"`
+	Prefix     string     `json:"prefix" doc:"The first letters of the key."`
 	CreatedBy  string     `json:"created_by"`
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  *time.Time `json:"expires_at" doc:"Null: it does not expire."`
@@ -121,7 +141,7 @@ type NewKey struct {
 
 func keyInfo(k apiKey) KeyInfo {
 	return KeyInfo{
-		ID: strconv.FormatInt(k.id, 10), Name: k.name, Role: k.role, CreatedBy: k.createdBy,
+		ID: strconv.FormatInt(k.id, 10), Name: k.name, Role: k.role, Prefix: k.prefix, CreatedBy: k.createdBy,
 		CreatedAt: k.createdAt.UTC(), ExpiresAt: k.expiresAt, LastUsedAt: k.lastUsedAt,
 	}
 }
@@ -177,109 +197,6 @@ func (s *Service) routeKeys(api huma.API) {
 		})
 }
 
-// AuditEntry is one state-changing call, or one that showed a secret.
-type AuditEntry struct {
-	ID      string    `json:"id"`
-	At      time.Time `json:"at"`
-	User    string    `json:"user" doc:"User name, key:<name of the API key>, or the name tried at a failed sign-in."`
-	Method  string    `json:"method"`
-	Path    string    `json:"path"`
-	Action  string    `json:"action" doc:"The operation's id in this description."`
-	Target  string    `json:"target"`
-	Status  int       `json:"status"`
-	Outcome string    `json:"outcome" enum:"ok,refused,failed"`
-	IP      string    `json:"ip"`
-}
-
-type auditInput struct {
-	httpserver.ListInput
-
-	User    string    `query:"user" maxLength:"200"`
-	Action  string    `query:"action" maxLength:"100"`
-	Outcome string    `query:"outcome" enum:"ok,refused,failed"`
-	Since   time.Time `query:"since"`
-	Until   time.Time `query:"until"`
-}
-
-func (s *Service) routeAudit(api huma.API) {
-	op := Op(http.MethodGet, "/audit-log", "list-audit-log", "Read the audit log, newest first", Operator, "audit-log")
-	huma.Register(api, op, func(ctx context.Context, in *auditInput) (*struct{ Body httpserver.Page[AuditEntry] }, error) {
-		var after int64
-		if err := httpserver.DecodeCursor(in.Cursor, &after); err != nil {
-			return nil, err
-		}
-		f := auditFilter{user: in.User, action: in.Action, outcome: in.Outcome, since: orNil(in.Since), until: orNil(in.Until)}
-		entries, err := s.listAudit(ctx, f, after, in.Limit+1)
-		if err != nil {
-			return nil, err
-		}
-		page := paged(entries, in.Limit, func(e auditEntry) AuditEntry {
-			return AuditEntry{
-				ID: strconv.FormatInt(e.ID, 10), At: e.At.UTC(), User: e.User, Method: e.Method, Path: e.Path,
-				Action: e.Action, Target: e.Target, Status: e.Status, Outcome: e.Outcome, IP: e.IP,
-			}
-		}, func(e auditEntry) int64 { return e.ID })
-		return &struct{ Body httpserver.Page[AuditEntry] }{page}, nil
-	})
-}
-
-// record writes the audit entry of a call that has ended.
-func (s *Service) record(ctx huma.Context, c *call, status int) {
-	if status == 0 {
-		status = http.StatusOK
-	}
-	// A sign-in that succeeds is written whatever others do.
-	if c.who.ID == "" && status >= http.StatusBadRequest && !s.anonymous.AllowN(s.now(), 1) {
-		s.log.WarnContext(ctx.Context(), "too many refused calls for the audit log", "ip", httpserver.ClientIP(ctx.Context()).String())
-		return
-	}
-	u := ctx.URL()
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), 5*time.Second)
-	defer cancel()
-	err := s.insertAudit(after, auditEntry{
-		User: clean(c.name), Method: ctx.Method(), Path: clean(u.Path), Action: ctx.Operation().OperationID,
-		Target: clean(target(ctx, c)), Status: status, Outcome: outcome(status),
-		IP: httpserver.ClientIP(ctx.Context()).String(),
-	})
-	if err != nil {
-		s.log.ErrorContext(after, "call is missing in the audit log", "error", err, "action", ctx.Operation().OperationID,
-			"user", c.name, "status", status)
-	}
-}
-
-func outcome(status int) string {
-	switch {
-	case status < http.StatusBadRequest:
-		return "ok"
-	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusTooManyRequests:
-		return "refused"
-	}
-	return "failed"
-}
-
-// target is what the handler named, else the parameters in the path.
-func target(ctx huma.Context, c *call) string {
-	if c.target != "" {
-		return c.target
-	}
-	var params []string
-	for part := range strings.SplitSeq(ctx.Operation().Path, "/") {
-		if name, ok := strings.CutPrefix(part, "{"); ok {
-			params = append(params, ctx.Param(strings.TrimSuffix(name, "}")))
-		}
-	}
-	return strings.Join(params, "/")
-}
-
-// clean makes any text fit for a column.
-func clean(text string) string {
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
-	if len(text) > 500 {
-		text = strings.ToValidUTF8(text[:500], "")
-	}
-	return text
-}
-
 func storable(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
@@ -292,15 +209,8 @@ func parseID(id string) (int64, error) {
 	return n, nil
 }
 
-func orNil(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
 // paged makes a page of rows that were read with one more than the limit.
-func paged[R, T any](rows []R, limit int, show func(R) T, key func(R) int64) httpserver.Page[T] {
+func paged[R, T, K any](rows []R, limit int, show func(R) T, key func(R) K) httpserver.Page[T] {
 	page := httpserver.Page[T]{Items: make([]T, 0, len(rows))}
 	if len(rows) > limit {
 		rows = rows[:limit]

@@ -18,6 +18,7 @@ const (
 	metaAudit  = "audit"
 	metaAtomic = "atomic"
 	metaOnce   = "once"
+	metaBefore = "before-totp"
 )
 
 // Anyone is the role of operations that need no sign-in.
@@ -61,15 +62,30 @@ func Atomic(op huma.Operation) huma.Operation {
 	return op
 }
 
-// Install puts the guard before every operation of the API and adds the operations for sessions, users, API keys and
-// the audit log.
+// beforeTOTP marks what may be called by somebody who must set up a second factor first.
+func beforeTOTP(op huma.Operation) huma.Operation {
+	op.Metadata[metaBefore] = true
+	return op
+}
+
+// notKept marks a POST whose answer is not stored for an Idempotency-Key.
+func notKept(op huma.Operation) huma.Operation {
+	op.Parameters, op.Metadata[metaOnce] = nil, false
+	return op
+}
+
+// Install puts the guard before every operation of the API and adds the operations for sessions, users, API keys,
+// the audit log and what is required of everybody.
 func (s *Service) Install(srv *httpserver.Server) {
 	srv.Guard(s.guard)
 	api := srv.API()
 	s.routeSession(api)
+	s.routeTOTP(api)
+	s.routeSessions(api)
 	s.routeUsers(api)
 	s.routeKeys(api)
 	s.routeAudit(api)
+	s.routeSecurity(api)
 }
 
 // StillSignedIn reports whether the session or API key of ctx's call is still good. It is for streams, which outlive
@@ -83,8 +99,12 @@ func (s *Service) StillSignedIn(ctx context.Context) bool {
 		_, ok, err := s.keyStillValid(ctx, c.who.keyID)
 		return ok && err == nil
 	}
-	_, err := s.sessionIdentity(ctx, c.who.sessionID)
-	return err == nil
+	who, _, err := s.sessionIdentity(ctx, c.who.sessionID)
+	if err != nil {
+		return false
+	}
+	bound, err := s.mustSetUp(ctx, who.totp)
+	return err == nil && !bound
 }
 
 func clientOf(ctx context.Context, userAgent string) client {
@@ -98,13 +118,9 @@ func clientOf(ctx context.Context, userAgent string) client {
 func (s *Service) guard(ctx huma.Context, next func(huma.Context)) {
 	c := &call{}
 	ctx = huma.WithValue(ctx, callKey{}, c)
-	audited, told := ctx.Operation().Metadata[metaAudit].(bool)
+	always, told := ctx.Operation().Metadata[metaAudit].(bool)
 	if !told {
-		audited = changes(ctx.Method())
-	}
-	if !audited {
-		s.admit(ctx, c, next)
-		return
+		always = changes(ctx.Method())
 	}
 	finished := false
 	defer func() {
@@ -112,7 +128,9 @@ func (s *Service) guard(ctx huma.Context, next func(huma.Context)) {
 		if !finished { // it panicked
 			status = http.StatusInternalServerError
 		}
-		s.record(ctx, c, status)
+		if always || status == http.StatusForbidden {
+			s.record(ctx, c, status)
+		}
 	}()
 	s.admit(ctx, c, next)
 	finished = true
@@ -146,6 +164,12 @@ func (s *Service) admit(ctx huma.Context, c *call, next func(huma.Context)) {
 		httpserver.RefuseOperation(ctx, fault.New(fault.Forbidden, "This needs the role %s; %s is %s.", role, who.Username, who.Role))
 		return
 	}
+	if who.sessionID != "" && ctx.Operation().Metadata[metaBefore] == nil {
+		if err := s.checkTOTP(ctx.Context(), who); err != nil {
+			httpserver.RefuseOperation(ctx, err)
+			return
+		}
+	}
 	if who.sessionID != "" && changes(ctx.Method()) {
 		cookie, _ := huma.ReadCookie(ctx, CSRFCookie)
 		if cookie == nil {
@@ -159,12 +183,21 @@ func (s *Service) admit(ctx huma.Context, c *call, next func(huma.Context)) {
 	s.once(ctx, c, next)
 }
 
+// checkTOTP refuses who must set up a second factor first.
+func (s *Service) checkTOTP(ctx context.Context, who identity) error {
+	bound, err := s.mustSetUp(ctx, who.totp)
+	if err == nil && bound {
+		err = fault.New(fault.TOTPSetupRequired, "")
+	}
+	return err
+}
+
 // identify prefers the Authorization header: who sends one means it.
 func (s *Service) identify(ctx huma.Context) (identity, error) {
 	if header := ctx.Header("Authorization"); header != "" {
 		return s.bearer(ctx.Context(), header)
 	}
-	cookie, err := huma.ReadCookie(ctx, SessionCookie)
+	cookie, err := huma.ReadCookie(ctx, s.sessionCookie())
 	if err != nil || cookie.Value == "" {
 		return identity{}, fault.New(fault.Unauthenticated, "")
 	}

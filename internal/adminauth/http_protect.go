@@ -11,7 +11,7 @@ import (
 func (s *Service) Protect(role Role) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			cookie, err := c.Cookie(SessionCookie)
+			cookie, err := c.Cookie(s.sessionCookie())
 			if err != nil {
 				return fault.New(fault.Unauthenticated, "")
 			}
@@ -22,6 +22,9 @@ func (s *Service) Protect(role Role) echo.MiddlewareFunc {
 			}
 			if !who.Role.Includes(role) {
 				return fault.New(fault.Forbidden, "This needs the role %s; %s is %s.", role, who.Username, who.Role)
+			}
+			if err := s.checkTOTP(ctx, who); err != nil {
+				return err
 			}
 			if changes(c.Request().Method) {
 				csrf, err := c.Cookie(CSRFCookie)

@@ -178,7 +178,7 @@ func TestStreamsHearOfTheEndOfTheirSession(t *testing.T) {
 		end  func()
 	}{
 		{"of a key", program, func() { root.do(http.MethodDelete, "/api-keys/"+made.str(t, "id"), "") }},
-		{"of a user", root, func() { require.NoError(t, s.SetPassword(t.Context(), "root", rootPassword)) }},
+		{"of a user", root, func() { require.NoError(t, s.SetPassword(t.Context(), "root", rootPassword, false)) }},
 	} {
 		stillGood := func() bool {
 			answer := make(chan bool)

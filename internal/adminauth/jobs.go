@@ -8,7 +8,7 @@ import (
 	"github.com/wxsteward/wxsteward/internal/jobs"
 )
 
-// purgeArgs asks for the removal of ended sessions, old tries to sign in and old idempotency keys.
+// purgeArgs asks for the removal of ended sessions, old tries to sign in, old idempotency keys and old audit entries.
 type purgeArgs struct{}
 
 // Kind names the job.

@@ -98,7 +98,7 @@ func TestLockOut(t *testing.T) {
 		t.Parallel()
 		s, _ := start(t)
 		tries(t, 10, "root", "wrong-wrong-wrong", s)
-		require.NoError(t, s.SetPassword(t.Context(), "root", "a new password"))
+		require.NoError(t, s.SetPassword(t.Context(), "root", "a new password", false))
 		_, err := s.db.Exec(t.Context(), `DELETE FROM login_attempt WHERE subject LIKE 'ip:%'`)
 		require.NoError(t, err)
 		require.Equal(t, 200, s.browser(t).signIn("root", "a new password").status)
@@ -110,15 +110,14 @@ func TestUnknownUserTakesAsLongAsWrongPassword(t *testing.T) {
 	s, _ := start(t)
 	b := s.browser(t)
 	took := func(username string) time.Duration {
-		shortest := time.Hour
-		for range 4 {
-			began := time.Now()
-			require.Equal(t, 401, b.signIn(username, "wrong-wrong-wrong").status)
-			shortest = min(shortest, time.Since(began))
-		}
-		return shortest
+		began := time.Now()
+		require.Equal(t, 401, b.signIn(username, "wrong-wrong-wrong").status)
+		return time.Since(began)
 	}
-	known, unknown := took("root"), took("nobody")
+	known, unknown := time.Hour, time.Hour
+	for range 5 { // by turns, so that both meet the same load
+		known, unknown = min(known, took("root")), min(unknown, took("nobody"))
+	}
 	require.Greater(t, unknown, known/3, "an unknown name must be hashed for as well")
 }
 

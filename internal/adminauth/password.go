@@ -15,7 +15,7 @@ import (
 
 const (
 	minPassword = 10
-	maxPassword = 256
+	maxPassword = 128
 )
 
 // hasher bounds how many passwords are hashed at once: each takes 19 MiB and a core for some 30 ms (the parameters are

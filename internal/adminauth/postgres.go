@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,8 +14,6 @@ import (
 )
 
 const uniqueViolation = "23505"
-
-func asFault(err error) (*fault.Error, bool) { return errors.AsType[*fault.Error](err) }
 
 func lock(ctx context.Context, tx pgx.Tx, name string) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "adminauth:"+name)
@@ -38,10 +35,10 @@ func (s *Service) anyUser(ctx context.Context, db postgres.DB) (bool, error) {
 // the user and for counting wrong tries alike.
 func (s *Service) userByName(ctx context.Context, username string) (account, error) {
 	const q = `SELECT lower($1::text), coalesce(u.id, 0), coalesce(u.username, $1), coalesce(u.password_hash, ''),
-			coalesce(u.role, ''), coalesce(u.created_at, 'epoch')
+			coalesce(u.role, ''), coalesce(u.created_at, 'epoch'), u.totp_secret, u.totp_at
 		FROM (SELECT) one LEFT JOIN admin_user u ON lower(u.username) = lower($1::text)`
 	var a account
-	err := s.db.QueryRow(ctx, q, username).Scan(&a.lockName, &a.id, &a.username, &a.hash, &a.role, &a.createdAt)
+	err := s.db.QueryRow(ctx, q, username).Scan(&a.lockName, &a.id, &a.username, &a.hash, &a.role, &a.createdAt, &a.totpBox, &a.totpAt)
 	if err != nil {
 		return account{}, fmt.Errorf("read user: %w", err)
 	}
@@ -50,9 +47,10 @@ func (s *Service) userByName(ctx context.Context, username string) (account, err
 
 // userByID fails with NotFound.
 func (s *Service) userByID(ctx context.Context, db postgres.DB, id int64) (account, error) {
-	const q = `SELECT id, username, lower(username), password_hash, role, created_at FROM admin_user WHERE id = $1`
+	const q = `SELECT id, username, lower(username), password_hash, role, created_at, last_sign_in_at, totp_secret, totp_at
+		FROM admin_user WHERE id = $1`
 	var a account
-	err := db.QueryRow(ctx, q, id).Scan(&a.id, &a.username, &a.lockName, &a.hash, &a.role, &a.createdAt)
+	err := db.QueryRow(ctx, q, id).Scan(&a.id, &a.username, &a.lockName, &a.hash, &a.role, &a.createdAt, &a.lastSignInAt, &a.totpBox, &a.totpAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return account{}, noSuchUser()
 	}
@@ -95,13 +93,10 @@ func (s *Service) replacePassword(ctx context.Context, tx pgx.Tx, id int64, hash
 	if err == nil && tag.RowsAffected() == 0 {
 		return noSuchUser()
 	}
-	if err == nil {
-		_, err = tx.Exec(ctx, `DELETE FROM admin_session WHERE user_id = $1`, id)
-	}
 	if err != nil {
 		return fmt.Errorf("change password of user %d: %w", id, err)
 	}
-	return nil
+	return s.endSessions(ctx, tx, id, "")
 }
 
 func (s *Service) deleteUser(ctx context.Context, tx pgx.Tx, id int64) error {
@@ -128,13 +123,13 @@ func (s *Service) lockAdmins(ctx context.Context, tx pgx.Tx) ([]int64, error) {
 }
 
 func (s *Service) listUsers(ctx context.Context, after int64, limit int) (page []account, total int64, err error) {
-	const q = `SELECT id, username, role, created_at FROM admin_user WHERE id > $1 ORDER BY id LIMIT $2`
+	const q = `SELECT id, username, role, created_at, last_sign_in_at, totp_at FROM admin_user WHERE id > $1 ORDER BY id LIMIT $2`
 	rows, err := s.db.Query(ctx, q, after, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list users: %w", err)
 	}
 	page, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (a account, err error) {
-		err = row.Scan(&a.id, &a.username, &a.role, &a.createdAt)
+		err = row.Scan(&a.id, &a.username, &a.role, &a.createdAt, &a.lastSignInAt, &a.totpAt)
 		return a, err
 	})
 	if err == nil {
@@ -144,50 +139,6 @@ func (s *Service) listUsers(ctx context.Context, after int64, limit int) (page [
 		return nil, 0, fmt.Errorf("list users: %w", err)
 	}
 	return page, total, nil
-}
-
-func (s *Service) insertSession(ctx context.Context, db postgres.DB, id string, u account, from client, now, expires time.Time) error {
-	// The hash must still be the one that was compared: a password changed in between ends this sign-in too.
-	const q = `INSERT INTO admin_session (id, user_id, created_at, expires_at, ip, user_agent)
-		SELECT $1, id, $3, $4, $5, $6 FROM admin_user WHERE id = $2 AND password_hash = $7 FOR SHARE`
-	tag, err := db.Exec(ctx, q, id, u.id, now, expires, from.ip.String(), from.userAgent, u.hash)
-	if err != nil {
-		return fmt.Errorf("open session: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return fault.New(fault.Unauthenticated, "The user name or the password is wrong.")
-	}
-	return nil
-}
-
-func (s *Service) sessionIdentity(ctx context.Context, id string) (identity, error) {
-	const q = `SELECT u.id, u.username, u.role FROM admin_session s JOIN admin_user u ON u.id = s.user_id
-		WHERE s.id = $1 AND s.expires_at > $2`
-	who := identity{sessionID: id}
-	err := s.db.QueryRow(ctx, q, id, s.now()).Scan(&who.userID, &who.Username, &who.Role)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return identity{}, fault.New(fault.Unauthenticated, "The session is over. Sign in again.")
-	}
-	if err != nil {
-		return identity{}, fmt.Errorf("read session: %w", err)
-	}
-	who.ID = strconv.FormatInt(who.userID, 10)
-	return who, nil
-}
-
-func (s *Service) sessionExpiry(ctx context.Context, id string) (time.Time, error) {
-	var at time.Time
-	if err := s.db.QueryRow(ctx, `SELECT expires_at FROM admin_session WHERE id = $1`, id).Scan(&at); err != nil {
-		return time.Time{}, fmt.Errorf("read session: %w", err)
-	}
-	return at.UTC(), nil
-}
-
-func (s *Service) deleteSession(ctx context.Context, id string) error {
-	if _, err := s.db.Exec(ctx, `DELETE FROM admin_session WHERE id = $1`, id); err != nil {
-		return fmt.Errorf("end session: %w", err)
-	}
-	return nil
 }
 
 // insertTry counts a try under each subject, which must come in a fixed order; if one of them has had its tries, it
@@ -244,16 +195,16 @@ func (s *Service) forgetUser(ctx context.Context, tx pgx.Tx, lockName string) er
 }
 
 func (s *Service) insertKey(ctx context.Context, k apiKey, hash []byte) (apiKey, error) {
-	const q = `INSERT INTO api_key (name, role, hash, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+	const q = `INSERT INTO api_key (name, role, prefix, hash, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		RETURNING id, created_at, expires_at`
-	err := s.db.QueryRow(ctx, q, k.name, k.role, hash, k.createdBy, s.now(), k.expiresAt).Scan(&k.id, &k.createdAt, &k.expiresAt)
+	err := s.db.QueryRow(ctx, q, k.name, k.role, k.prefix, hash, k.createdBy, s.now(), k.expiresAt).Scan(&k.id, &k.createdAt, &k.expiresAt)
 	if err != nil {
 		return apiKey{}, fmt.Errorf("create API key: %w", err)
 	}
 	return k, nil
 }
 
-// keyIdentity also notes that the key was used, once a minute at most.
+// keyIdentity also notes that the key was used.
 func (s *Service) keyIdentity(ctx context.Context, hash []byte) (identity, error) {
 	now := s.now()
 	const q = `SELECT id, name, role, last_used_at FROM api_key WHERE hash = $1 AND (expires_at IS NULL OR expires_at > $2)`
@@ -265,10 +216,8 @@ func (s *Service) keyIdentity(ctx context.Context, hash []byte) (identity, error
 	if err != nil {
 		return identity{}, fmt.Errorf("read API key: %w", err)
 	}
-	if k.lastUsedAt == nil || now.Sub(*k.lastUsedAt) > time.Minute {
-		if _, err := s.db.Exec(ctx, `UPDATE api_key SET last_used_at = $2 WHERE id = $1`, k.id, now); err != nil {
-			return identity{}, fmt.Errorf("note use of API key: %w", err)
-		}
+	if k.lastUsedAt == nil || now.Sub(*k.lastUsedAt) > seenEvery {
+		s.noteKey(ctx, k.id)
 	}
 	return k.identity(), nil
 }
@@ -288,14 +237,14 @@ func (s *Service) keyStillValid(ctx context.Context, id int64) (apiKey, bool, er
 
 // listKeys begins after a key's id, newest first; 0: at the newest.
 func (s *Service) listKeys(ctx context.Context, after int64, limit int) (page []apiKey, total int64, err error) {
-	const q = `SELECT id, name, role, created_by, created_at, expires_at, last_used_at FROM api_key
+	const q = `SELECT id, name, role, prefix, created_by, created_at, expires_at, last_used_at FROM api_key
 		WHERE $1 = 0 OR id < $1 ORDER BY id DESC LIMIT $2`
 	rows, err := s.db.Query(ctx, q, after, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list API keys: %w", err)
 	}
 	page, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (k apiKey, err error) {
-		err = row.Scan(&k.id, &k.name, &k.role, &k.createdBy, &k.createdAt, &k.expiresAt, &k.lastUsedAt)
+		err = row.Scan(&k.id, &k.name, &k.role, &k.prefix, &k.createdBy, &k.createdAt, &k.expiresAt, &k.lastUsedAt)
 		return k, err
 	})
 	if err == nil {
@@ -316,86 +265,6 @@ func (s *Service) deleteKey(ctx context.Context, id int64) error {
 		return fault.New(fault.NotFound, "There is no such API key.")
 	}
 	return nil
-}
-
-// auditEntry is a row of audit_log.
-type auditEntry struct {
-	ID      int64
-	At      time.Time
-	User    string
-	Method  string
-	Path    string
-	Action  string
-	Target  string
-	Status  int
-	Outcome string
-	IP      string
-}
-
-func (s *Service) insertAudit(ctx context.Context, e auditEntry) error {
-	const q = `INSERT INTO audit_log (at, username, method, path, action, target, status, outcome, ip)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	if _, err := s.db.Exec(ctx, q, s.now(), e.User, e.Method, e.Path, e.Action, e.Target, e.Status, e.Outcome, e.IP); err != nil {
-		return fmt.Errorf("write audit log: %w", err)
-	}
-	return nil
-}
-
-// auditFilter: empty fields match everything.
-type auditFilter struct {
-	user, action, outcome string
-	since, until          *time.Time
-}
-
-// listAudit begins after an entry's id, newest first; 0: at the newest.
-func (s *Service) listAudit(ctx context.Context, f auditFilter, after int64, limit int) ([]auditEntry, error) {
-	const q = `SELECT id, at, username, method, path, action, target, status, outcome, ip FROM audit_log
-		WHERE ($1 = 0 OR id < $1) AND ($2 = '' OR username = $2) AND ($3 = '' OR action = $3) AND ($4 = '' OR outcome = $4)
-			AND ($5::timestamptz IS NULL OR at >= $5) AND ($6::timestamptz IS NULL OR at < $6)
-		ORDER BY id DESC LIMIT $7`
-	rows, err := s.db.Query(ctx, q, after, f.user, f.action, f.outcome, f.since, f.until, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read audit log: %w", err)
-	}
-	entries, err := pgx.CollectRows(rows, pgx.RowToStructByPos[auditEntry])
-	if err != nil {
-		return nil, fmt.Errorf("read audit log: %w", err)
-	}
-	return entries, nil
-}
-
-// DeedQuery asks what was done to one thing.
-type DeedQuery struct {
-	Target string   // the first part of a target
-	Except []string // actions left out
-	// Deeds before a moment are wanted; of those at that moment the ones whose key comes before BeforeKey, byte by byte.
-	Before               time.Time
-	BeforeKey, KeyPrefix string
-	Limit                int
-}
-
-// Deed is a call that changed something, without where it came from.
-type Deed struct {
-	At           time.Time
-	Key          string // KeyPrefix and the id of the audit entry
-	User, Action string
-}
-
-// Deeds lists what was done to one thing, as the audit log has it: newest first, only what succeeded and was no reading.
-func (s *Service) Deeds(ctx context.Context, q DeedQuery) ([]Deed, error) {
-	const query = `SELECT at, key, username, action FROM (
-			SELECT at, $4 || lpad(id::text, 19, '0') AS key, username, action FROM audit_log
-			WHERE split_part(target, '/', 1) = $1 AND outcome = 'ok' AND method <> 'GET' AND action <> ALL($6::text[])
-		) d WHERE at <= $2 AND (at, key COLLATE "C") < ($2, $3 COLLATE "C") ORDER BY at DESC, key COLLATE "C" DESC LIMIT $5`
-	rows, err := s.db.Query(ctx, query, q.Target, q.Before, q.BeforeKey, q.KeyPrefix, q.Limit, append([]string{}, q.Except...))
-	if err != nil {
-		return nil, fmt.Errorf("read audit log: %w", err)
-	}
-	deeds, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Deed])
-	if err != nil {
-		return nil, fmt.Errorf("read audit log: %w", err)
-	}
-	return deeds, nil
 }
 
 // storedCall is a row of idempotency_key; username holds the user's id.
@@ -452,8 +321,8 @@ func (s *Service) dropKey(ctx context.Context, i *idempotent) error {
 	return nil
 }
 
-// Purge deletes what time has made useless: ended sessions, old tries to sign in, old idempotency keys. Audit entries
-// stay. InstallJobs has it done regularly.
+// Purge deletes what time has made useless: ended sessions, old tries to sign in, old idempotency keys, and audit entries older
+// than they are kept. InstallJobs has it done regularly.
 func (s *Service) Purge(ctx context.Context) error {
 	now := s.now()
 	for _, q := range []struct {
@@ -468,5 +337,5 @@ func (s *Service) Purge(ctx context.Context) error {
 			return fmt.Errorf("purge: %w", err)
 		}
 	}
-	return nil
+	return s.shortenAudit(ctx)
 }

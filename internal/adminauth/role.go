@@ -69,6 +69,7 @@ type identity struct {
 
 	userID    int64  // administrators
 	sessionID string // signed in by cookie
+	totp      bool   // administrators: has a second factor
 	keyID     int64  // API keys
 }
 

@@ -6,42 +6,85 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/sealed"
 )
 
-const issuer = "wxsteward"
+const (
+	issuer = "wxsteward"
+	// seenEvery is how exactly we know when a session or a key was last used: a busy one writes no more often.
+	seenEvery = time.Minute
+)
 
 // session is a fresh sign-in, ready to be handed to the browser.
 type session struct {
 	user      User
+	totp      bool          // the user has a second factor
+	mustSetUp bool          // and nothing else, before it has
 	token     sealed.Secret // the JWT
 	csrf      string
 	expiresAt time.Time
 }
 
-// signIn compares the password, unless whoever asks has guessed too often, and opens a session.
-func (s *Service) signIn(ctx context.Context, username, password string, from client) (session, error) {
+// signIn compares the password and, of who has a second factor, the code, unless whoever asks has guessed too often; then it
+// opens a session. With the right password and no code it fails with TOTPRequired.
+func (s *Service) signIn(ctx context.Context, username, password, code string, from client) (session, error) {
 	username = strings.ReplaceAll(username, "\x00", "\uFFFD") // PostgreSQL's text cannot hold it
 	u, err := s.userByName(ctx, username)
 	if err != nil {
 		return session{}, err
 	}
-	if err := s.prove(ctx, u, password, from); err != nil {
-		return session{}, err
+	var opened session
+	err = s.attempt(ctx, u, from, func() error {
+		if err := s.compare(ctx, u, password); err != nil {
+			return err
+		}
+		if !u.hasTOTP() {
+			opened, err = s.open(ctx, u, nil, from)
+			return err
+		}
+		if code == "" {
+			return errCodeMissing
+		}
+		p, err := s.checkCode(ctx, u, code)
+		if err != nil {
+			return err
+		}
+		opened, err = s.open(ctx, u, &p, from)
+		return err
+	})
+	switch {
+	case errors.Is(err, errWrongPassword):
+		return session{}, wrongSignIn()
+	case errors.Is(err, errWrongCode):
+		return session{}, fault.New(fault.Unauthenticated, "The code is wrong or was used already. Wait for the next one and try again.")
+	case errors.Is(err, errCodeMissing):
+		return session{}, fault.New(fault.TOTPRequired, "")
 	}
-	return s.open(ctx, u, from)
+	return opened, err
 }
 
-// prove compares a password, counting the try first. A failure says nothing about whether the user exists.
-func (s *Service) prove(ctx context.Context, u account, password string, from client) error {
+func wrongSignIn() error {
+	return fault.New(fault.Unauthenticated, "The user name or the password is wrong.")
+}
+
+var (
+	// errCodeMissing and errNotCompared say that nothing was found wrong.
+	errCodeMissing = errors.New("adminauth: code missing")
+	errNotCompared = errors.New("adminauth: not compared")
+)
+
+// attempt counts a try before check looks at what was given. It takes the try back when that was right, or was not looked at.
+func (s *Service) attempt(ctx context.Context, u account, from client, check func() error) error {
 	select {
 	case s.queue <- struct{}{}:
 		defer func() { <-s.queue }()
@@ -52,9 +95,17 @@ func (s *Service) prove(ctx context.Context, u account, password string, from cl
 	if err != nil {
 		return err
 	}
-	if err := s.hasher.enter(ctx); err != nil { // the client has gone, nothing was compared
+	err = check()
+	if err == nil || errors.Is(err, errCodeMissing) || errors.Is(err, errNotCompared) {
 		s.forget(ctx, try)
-		return err
+	}
+	return err
+}
+
+// compare fails with errWrongPassword, which says nothing about whether the user exists.
+func (s *Service) compare(ctx context.Context, u account, password string) error {
+	if err := s.hasher.enter(ctx); err != nil { // the client has gone
+		return fmt.Errorf("%w: %w", errNotCompared, err)
 	}
 	defer s.hasher.leave()
 	ok, err := s.hasher.match(password, u.hash)
@@ -62,14 +113,13 @@ func (s *Service) prove(ctx context.Context, u account, password string, from cl
 		return fmt.Errorf("compare password: %w", err)
 	}
 	if !ok {
-		return fault.New(fault.Unauthenticated, "The user name or the password is wrong.")
+		return errWrongPassword
 	}
-	s.forget(ctx, try)
 	return nil
 }
 
-// open stores a session and signs its token.
-func (s *Service) open(ctx context.Context, u account, from client) (session, error) {
+// open stores a session, uses up the code that proved the second factor, if any, and signs the session's token.
+func (s *Service) open(ctx context.Context, u account, second *proof, from client) (session, error) {
 	key, err := s.sessionKey(ctx)
 	if err != nil {
 		return session{}, err
@@ -77,7 +127,13 @@ func (s *Service) open(ctx context.Context, u account, from client) (session, er
 	id := randomText(24)
 	now := s.now()
 	expires := now.Add(sessionLifetime).Truncate(time.Second)
-	if err := s.insertSession(ctx, s.db, id, u, from, now, expires); err != nil {
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if err := s.insertSession(ctx, tx, id, u, from, now, expires); err != nil || second == nil {
+			return err
+		}
+		return s.useCode(ctx, tx, u, *second)
+	})
+	if err != nil {
 		return session{}, err
 	}
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
@@ -87,7 +143,13 @@ func (s *Service) open(ctx context.Context, u account, from client) (session, er
 	if err != nil {
 		return session{}, fmt.Errorf("sign session: %w", err)
 	}
-	return session{user: u.user(), token: sealed.New(token), csrf: csrfToken(key, id), expiresAt: expires}, nil
+	required, err := s.mustSetUp(ctx, u.hasTOTP())
+	if err != nil {
+		return session{}, err
+	}
+	return session{
+		user: u.user(), totp: u.hasTOTP(), mustSetUp: required, token: sealed.New(token), csrf: csrfToken(key, id), expiresAt: expires,
+	}, nil
 }
 
 // resume finds out whose cookie this is. The token must be ours and its session must still be in the table: sign-out
@@ -104,7 +166,22 @@ func (s *Service) resume(ctx context.Context, cookie string) (identity, error) {
 	if err != nil {
 		return identity{}, fault.Wrap(err, fault.Unauthenticated, "The session is over. Sign in again.")
 	}
-	return s.sessionIdentity(ctx, claims.ID)
+	who, seen, err := s.sessionIdentity(ctx, claims.ID)
+	if err != nil {
+		return identity{}, err
+	}
+	if s.now().Sub(seen) > seenEvery {
+		s.noteSession(ctx, who.sessionID)
+	}
+	return who, nil
+}
+
+// mustSetUp reports whether somebody may do nothing but set up a second factor.
+func (s *Service) mustSetUp(ctx context.Context, hasTOTP bool) (bool, error) {
+	if hasTOTP {
+		return false, nil
+	}
+	return s.totpRequired(ctx)
 }
 
 // csrfToken is bound to one session: a cookie planted from elsewhere does not fit.

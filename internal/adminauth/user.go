@@ -2,6 +2,7 @@ package adminauth
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -18,6 +19,10 @@ type account struct {
 	hash      string
 	role      Role
 	createdAt time.Time
+	// lastSignInAt is nil for a user who never has.
+	lastSignInAt *time.Time
+	totpBox      []byte     // the sealed secret of the second factor; nil: none
+	totpAt       *time.Time // when it was confirmed; nil: it is not on
 }
 
 func (a account) user() User {
@@ -62,8 +67,9 @@ func (s *Service) EnsureFirstAdmin(ctx context.Context, username, password strin
 	return generated, true, nil
 }
 
-// SetPassword gives a user a new password, ends its sessions and lifts its lock-out. It fails with NotFound.
-func (s *Service) SetPassword(ctx context.Context, username, password string) error {
+// SetPassword gives a user a new password, ends its sessions and lifts its lock-out. Its second factor stays unless resetTOTP.
+// It fails with NotFound.
+func (s *Service) SetPassword(ctx context.Context, username, password string, resetTOTP bool) error {
 	if err := checkPassword("password", password); err != nil {
 		return err
 	}
@@ -82,6 +88,11 @@ func (s *Service) SetPassword(ctx context.Context, username, password string) er
 		if err := s.replacePassword(ctx, tx, u.id, hash); err != nil {
 			return err
 		}
+		if resetTOTP {
+			if err := s.clearTOTP(ctx, tx, u.id, ""); err != nil {
+				return err
+			}
+		}
 		return s.forgetUser(ctx, tx, u.lockName)
 	})
 }
@@ -95,10 +106,11 @@ func (s *Service) changePassword(ctx context.Context, id int64, current, next st
 	if err := checkPassword("body.new_password", next); err != nil {
 		return session{}, err
 	}
-	if err := s.prove(ctx, u, current, from); err != nil {
-		if fe, ok := asFault(err); ok && fe.Kind == fault.Unauthenticated {
-			return session{}, fault.Invalid("body.current_password", "The current password is wrong.", nil)
-		}
+	err = s.attempt(ctx, u, from, func() error { return s.compare(ctx, u, current) })
+	if errors.Is(err, errWrongPassword) {
+		return session{}, fault.Invalid("body.current_password", "The current password is wrong.", nil)
+	}
+	if err != nil {
 		return session{}, err
 	}
 	hash, err := s.hasher.hash(ctx, next)
@@ -110,7 +122,7 @@ func (s *Service) changePassword(ctx context.Context, id int64, current, next st
 		return session{}, err
 	}
 	u.hash = hash
-	return s.open(ctx, u, from)
+	return s.open(ctx, u, nil, from)
 }
 
 func (s *Service) createUser(ctx context.Context, username, password string, role Role) (account, error) {

@@ -14,7 +14,9 @@ const (
 	Conflict          Kind = "conflict"
 	Forbidden         Kind = "forbidden"
 	Unauthenticated   Kind = "unauthenticated"
-	Unauthorized      Kind = "unauthorized" // the merchant has withdrawn its authorization (409)
+	TOTPRequired      Kind = "totp_required"       // the password is right, a code is missing (401)
+	TOTPSetupRequired Kind = "totp_setup_required" // a second factor must be set up before anything else (403)
+	Unauthorized      Kind = "unauthorized"        // the merchant has withdrawn its authorization (409)
 	Gone              Kind = "gone"
 	TooLarge          Kind = "too_large"
 	TooMany           Kind = "too_many_requests"

@@ -34,6 +34,12 @@ func outside(err error, lang string) Problem {
 		switch pgErr.Code {
 		case "22021", "22P05": // a character that PostgreSQL's text cannot hold: U+0000
 			return ProblemOf(Validation, pick(lang, "输入中含有不允许的空字符（U+0000）。", "The input holds a NUL character (U+0000), which is not allowed."), lang)
+		case "53100", "58030": // disk full, or failing
+			return ProblemOf(Unavailable, pick(lang, "数据库磁盘已满或故障，暂时无法写入；腾出空间后会自动恢复。",
+				"The database's disk is full or failing, so nothing can be stored. It goes on by itself when there is room."), lang)
+		case "25006": // read-only
+			return ProblemOf(Unavailable, pick(lang, "数据库目前只读（备库，或云数据库因磁盘将满而锁定），暂时无法写入；恢复可写后会自动继续。",
+				"The database is read-only at present (a standby, or locked because its disk runs full), so nothing can be stored. It goes on by itself."), lang)
 		case "57014", "55P03", "40001", "40P01": // statement or lock time-out, serialization, deadlock
 			return ProblemOf(Unavailable, "", lang)
 		}

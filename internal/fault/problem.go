@@ -133,6 +133,12 @@ func describe(kind Kind) (status int, zhTitle, enTitle, zhDetail, enDetail strin
 	case Unauthenticated:
 		return http.StatusUnauthorized, "未登录", "Not signed in",
 			"请先登录。", "Sign in first."
+	case TOTPRequired:
+		return http.StatusUnauthorized, "需要验证码", "Code required",
+			"密码正确，请再输入身份验证器中的验证码或恢复码。", "The password is right. Enter the code of your authenticator app, or a recovery code."
+	case TOTPSetupRequired:
+		return http.StatusForbidden, "需要设置两步验证", "Second factor required",
+			"管理员要求使用两步验证，请先设置。", "A second factor is required here. Set yours up first."
 	case Unauthorized:
 		return http.StatusConflict, "授权已取消", "Authorization withdrawn",
 			"商户已取消授权，请重新发起授权。", "The merchant has withdrawn its authorization. Send a new authorization link."

@@ -14,6 +14,38 @@ func chinese(format string) (translated string, ok bool) {
 	case "The business system behind this address cannot be reached. Try again shortly.":
 		return "暂时无法连接该地址背后的业务系统，请稍后重试。", true
 
+	// component/forward, component/notice: what must not happen
+	case "The message could not be handled: a fault of ours, told in the log.":
+		return "消息处理出错：这是本系统的问题，详见日志。", true
+	case "The notice could not be written: a fault of ours, told in the log.":
+		return "通知生成出错：这是本系统的问题，详见日志。", true
+
+	// internal/system, internal/jobs
+	case "There is no such job; jobs that are done are kept for a day.":
+		return "没有这个任务；已完成的任务只保留一天。", true
+	case "This job is being worked at this moment.":
+		return "该任务正在执行。", true
+	case "This job is done; there is nothing to repeat.":
+		return "该任务已完成，无需重试。", true
+	case "This job has ended already.":
+		return "该任务已经结束。", true
+	case "%d applied, %d to come.":
+		return "已执行 %d 个，待执行 %d 个。", true
+	case "%d running, %d silent.":
+		return "运行中 %d 个，失联 %d 个。", true
+	case "The running processes are of %d versions.":
+		return "运行中的进程共有 %d 个版本。", true
+	case "No job waits.":
+		return "没有等待中的任务。", true
+	case "The job that waits longest has been due for %s.":
+		return "等待最久的任务已到期 %s。", true
+	case "%d jobs were given up and can be retried.":
+		return "已放弃的任务 %d 个，可以重试。", true
+	case "All secrets are sealed with one key.":
+		return "所有机密都用同一把密钥加密。", true
+	case "A change of the master key is unfinished. If it is not running, run wxsteward rekey again with the same keys.":
+		return "主密钥更换尚未完成。如果 rekey 没有在运行，请用同样的两把密钥再执行一次 wxsteward rekey。", true
+
 	// component/notice
 	case "There are %d notice channels already, and no more than that are possible. Delete some first.":
 		return "通知渠道已有 %d 个，达到上限，请先删除一些。", true
@@ -159,6 +191,24 @@ func chinese(format string) (translated string, ok bool) {
 		return "这是最后一个管理员，请先把其他用户设为管理员。", true
 	case "Too many tries to sign in. Wait for the time in Retry-After; open sessions go on.":
 		return "登录尝试次数过多，请等待 Retry-After 给出的时间后再试；已登录的会话不受影响。", true
+	case "The password is wrong.":
+		return "密码错误。", true
+	case "The code is wrong or was used already. Wait for the next one and try again.":
+		return "验证码错误或已使用过，请等待下一个验证码后重试。", true
+	case "The second factor is on already. Remove it first to set up another.":
+		return "两步验证已开启；要更换，请先关闭。", true
+	case "Nothing has been set up yet. Ask for a secret first.":
+		return "尚未开始设置两步验证，请先获取密钥。", true
+	case "There is no second factor to be removed or renewed.":
+		return "尚未开启两步验证。", true
+	case "This is your own second factor. Remove it under your account, with your password and a code.":
+		return "这是您自己的两步验证，请在账号页凭密码和验证码关闭。", true
+	case "An API key has no second factor.":
+		return "API 密钥没有两步验证。", true
+	case "There is no such session; perhaps it has ended.":
+		return "没有这个登录会话，可能已经结束。", true
+	case "Only administrators see the sessions of others.":
+		return "只有管理员可以查看其他用户的登录会话。", true
 	case "The session is over. Sign in again.":
 		return "登录已失效，请重新登录。", true
 	case "Signing in from another site is not allowed.":
@@ -866,6 +916,30 @@ func chinese(format string) (translated string, ok bool) {
 		return "线上版本需要的这些域名对用户不生效：%s。", true
 	case "The privacy guideline has no text for: %s.":
 		return "隐私保护指引缺少这些项目的说明：%s。", true
+	case "There is an environment with the alias %s already: %s.":
+		return "已有别名为 %s 的云环境：%s。", true
+	case "Somebody else is making an environment. Try again in a moment.":
+		return "其他人正在创建云环境，请稍后重试。", true
+	case "Somebody else has changed this setting meanwhile. Read it again.":
+		return "该设置已被其他人修改，请重新读取。", true
+	case "Say which environment the messages go to.":
+		return "请填写消息要推送到的云环境。", true
+	case "A path begins with a slash, e.g. /wxcallback/biz.":
+		return "路径以斜杠开头，例如 /wxcallback/biz。", true
+	case "Name 1 to %d merchants.":
+		return "请填写 1 至 %d 个商户。", true
+	case "This merchant is not on record.":
+		return "没有这个商户的记录。", true
+	case "This merchant has withdrawn its authorization.":
+		return "该商户已取消授权。", true
+	case "This is no mini program.":
+		return "该账号不是小程序。", true
+	case "WeChat lets the mini programs of one principal use an environment; these would be of: %s.":
+		return "微信只允许同一主体的小程序使用同一个云环境，而这些小程序属于：%s。", true
+	case "The mini program uses this environment already.":
+		return "该小程序已在使用这个云环境。", true
+	case "Nothing is to be confirmed here; the offer is %s.":
+		return "这里没有需要确认的内容：该共享的状态是 %s。", true
 	}
 	return "", false
 }

@@ -51,7 +51,7 @@ func (s *Server) newAPI() huma.API {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaNamer()),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"session": {Type: "apiKey", In: "cookie", Name: "wxsteward_session", Description: "Set by POST /session."},
+					"session": {Type: "apiKey", In: "cookie", Name: "wxsteward_session", Description: "Set by POST /session; over https its name begins with __Host-."},
 					"key":     {Type: "http", Scheme: "bearer", Description: "An API key, wxs_…"},
 				},
 			},
@@ -98,6 +98,7 @@ func (s *Server) routeSpec() {
 		if err != nil {
 			return err
 		}
+		c.Response().Header().Set("Content-Security-Policy", docsPolicy())
 		return c.HTMLBlob(http.StatusOK, page)
 	})
 }

@@ -17,7 +17,7 @@ const pieceWait = time.Minute
 // CSVAnswer describes the answer of an operation that StreamCSV answers.
 func CSVAnswer(description string) map[string]*huma.Response {
 	return map[string]*huma.Response{"200": {
-		Description: description,
+		Description: description + " UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe.",
 		Content:     map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}}},
 	}}
 }

@@ -87,8 +87,8 @@ func (s *Server) contain(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-const contentPolicy = "default-src 'self'; img-src 'self' data: https:; style-src 'self' 'unsafe-inline'; " +
-	"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// contentPolicy is for answers that are no pages; a page sets its own.
+const contentPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // pageHeaders are set on every answer; a page may set its own instead.
 func (s *Server) pageHeaders() map[string]string {
@@ -97,6 +97,9 @@ func (s *Server) pageHeaders() map[string]string {
 		"X-Content-Type-Options":  "nosniff",
 		"X-Frame-Options":         "DENY",
 		"Referrer-Policy":         "same-origin",
+		// Pages of ours are in a group of their own, and use none of these.
+		"Cross-Origin-Opener-Policy": "same-origin",
+		"Permissions-Policy":         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 	}
 	if s.cfg.PublicURL.Scheme == "https" {
 		headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -109,6 +112,7 @@ func (s *Server) pageHeaders() map[string]string {
 func ClearPageHeaders(h http.Header) {
 	for _, name := range []string{
 		"Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Strict-Transport-Security",
+		"Cross-Origin-Opener-Policy", "Permissions-Policy",
 	} {
 		h.Del(name)
 	}
@@ -121,8 +125,12 @@ func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
 		for name, value := range headers {
 			h.Set(name, value)
 		}
+		if strings.HasPrefix(c.Request().URL.Path, "/authorize/") {
+			h.Del("Cross-Origin-Opener-Policy") // a business system may open the page in a window and watch that
+		}
 		if isAPI(c.Request().URL.Path) {
 			h.Set("Cache-Control", "no-store")
+			h.Set("Cross-Origin-Resource-Policy", "same-origin") // other sites cannot even embed it
 		}
 		return next(c)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -36,6 +37,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// Logger gets one line a request; nil drops them.
 	Logger *slog.Logger
+	// Tracer makes a span of each request; nil: none.
+	Tracer trace.Tracer
 	// Version is told in the API description.
 	Version string
 }
@@ -48,6 +51,7 @@ type Server struct {
 	api  huma.API
 	http *http.Server
 
+	rooms rooms
 	guard func(huma.Context, func(huma.Context))
 
 	stopOnce sync.Once
@@ -66,12 +70,16 @@ func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, echo: echo.New(), stopping: make(chan struct{})}
+	s := &Server{cfg: cfg, log: cfg.Logger, echo: echo.New(), rooms: newRooms(), stopping: make(chan struct{})}
 	s.echo.HideBanner = true
 	s.echo.HidePort = true
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = func(r *http.Request) string { return clientIP(r, cfg.TrustedProxies).String() }
-	s.echo.Use(s.observe, s.contain, s.secure, s.limit)
+	s.echo.Use(s.observe)
+	if cfg.Tracer != nil {
+		s.echo.Use(s.trace)
+	}
+	s.echo.Use(s.contain, s.secure, s.crowd, s.limit)
 	s.api = s.newAPI()
 	s.routeHealth()
 	s.routeSpec()

@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -33,6 +34,8 @@ const (
 // Config is how a Runner works. Zero values mean the defaults.
 type Config struct {
 	Logger *slog.Logger
+	// Tracer makes a span of each job; nil: none.
+	Tracer trace.Tracer
 	// MaxWorkers is how many jobs this process works at once; 32.
 	MaxWorkers int
 	// Location is where schedules are read; UTC.
@@ -80,6 +83,7 @@ type Runner struct {
 	client  *river.Client[pgx.Tx]
 	lease   *lease
 	running *runningJobs
+	planned []planned     // every schedule
 	started atomic.Bool   // no more workers
 	ended   chan struct{} // closed when all has stopped; nil before Start
 }
@@ -100,7 +104,7 @@ func New(pool *pgxpool.Pool, cfg Config) (*Runner, error) {
 		SoftStopTimeout:      cfg.SoftStop,
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.MaxWorkers}},
 		Workers:              r.workers,
-		Middleware:           []rivertype.Middleware{&middleware{lease: r.lease, running: r.running}},
+		Middleware:           []rivertype.Middleware{&middleware{lease: r.lease, running: r.running, tracer: cfg.Tracer}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)

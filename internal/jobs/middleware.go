@@ -14,6 +14,9 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // middleware is around every job.
@@ -21,10 +24,22 @@ type middleware struct {
 	river.MiddlewareDefaults
 	lease   *lease
 	running *runningJobs
+	tracer  trace.Tracer // nil: none
 }
 
 // Work implements rivertype.WorkerMiddleware.
-func (m *middleware) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
+func (m *middleware) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) (err error) {
+	if m.tracer != nil {
+		var span trace.Span
+		ctx, span = m.tracer.Start(ctx, "job "+job.Kind, trace.WithNewRoot(), trace.WithAttributes(
+			attribute.Int64("job.id", job.ID), attribute.Int("job.attempt", job.Attempt)))
+		defer func() {
+			if err != nil && !decided(err) {
+				span.SetStatus(codes.Error, err.Error())
+			}
+			span.End()
+		}()
+	}
 	m.running.add(job.ID)
 	defer m.running.remove(job.ID)
 
@@ -36,7 +51,7 @@ func (m *middleware) Work(ctx context.Context, job *rivertype.JobRow, doInner fu
 		return leaveToOthers()
 	}
 
-	err := contain(workCtx, doInner)
+	err = contain(workCtx, doInner)
 	if err == nil || decided(err) {
 		return err
 	}

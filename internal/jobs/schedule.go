@@ -11,7 +11,7 @@ import (
 // Schedule inserts a job at the times of cronSpec (minute hour day month weekday, or @every 1m), read in the
 // Location of Config: once, whatever the number of replicas, because only their leader does it. A time that passes
 // while nobody leads (no process runs, or within seconds of a leader's death) is skipped, so the job must look for
-// all that is due. makeArgs must not block; nil skips this time. id must be unique.
+// all that is due, or CatchUp be called. makeArgs must not block; nil skips this time. id must be unique.
 func (r *Runner) Schedule(id, cronSpec string, makeArgs func() river.JobArgs) error {
 	s, err := parseSchedule(cronSpec, r.cfg.Location)
 	if err != nil {
@@ -22,6 +22,7 @@ func (r *Runner) Schedule(id, cronSpec string, makeArgs func() river.JobArgs) er
 	if _, err := r.client.PeriodicJobs().AddSafely(job); err != nil {
 		return fmt.Errorf("schedule %s: %w", id, err)
 	}
+	r.planned = append(r.planned, planned{s, makeArgs})
 	return nil
 }
 

@@ -30,6 +30,8 @@ type PoolConfig struct {
 	MaxConns int32
 	// AppName is shown in pg_stat_activity; empty means "wxsteward".
 	AppName string
+	// Tracer hears of every query; nil: nobody does.
+	Tracer pgx.QueryTracer
 }
 
 // Open makes a pool for a database URL (postgres://…, or keywords and values). It fails only when the URL is wrong:
@@ -62,15 +64,24 @@ func Open(ctx context.Context, url sealed.Secret, cfg PoolConfig) (*pgxpool.Pool
 		config.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	config.ConnConfig.DialFunc = dial
+	config.ConnConfig.Tracer = cfg.Tracer
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		readTimesAsUTC(conn.TypeMap())
 		return nil
 	}
+	config.AfterRelease = writes
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the database pool: %w", err)
 	}
 	return pool, nil
+}
+
+// writes has a connection dropped whose server says that it only reads: it was demoted, and a new connection may find the server
+// that was promoted in its place.
+func writes(conn *pgx.Conn) bool {
+	server := conn.PgConn()
+	return server.ParameterStatus("in_hot_standby") != "on" && server.ParameterStatus("default_transaction_read_only") != "on"
 }
 
 func appName(name string) string {

@@ -103,6 +103,34 @@ func TestKeyring(t *testing.T) {
 	})
 }
 
+func TestKeysChangeWhileInUse(t *testing.T) {
+	t.Parallel()
+	oldKey, newKey := sealed.GenerateKey(), sealed.GenerateKey()
+	k, other := keyring(t, oldKey), keyring(t, newKey)
+	box, err := k.Seal(sealed.New("x"), "p")
+	require.NoError(t, err)
+	require.ErrorIs(t, k.Use(other.CurrentKeyID()), sealed.ErrWrongKey, "it does not have it yet")
+	require.False(t, k.Holds(other.CurrentKeyID()))
+
+	require.NoError(t, k.Accept(sealed.New(newKey)))
+	require.NoError(t, k.Accept(sealed.New(newKey)), "twice is once")
+	require.Equal(t, []string{sealed.KeyID(box), other.CurrentKeyID()}, k.KeyIDs())
+	same, err := k.Seal(sealed.New("x"), "p")
+	require.NoError(t, err)
+	require.Equal(t, sealed.KeyID(box), sealed.KeyID(same), "it opens only")
+
+	require.NoError(t, k.Use(other.CurrentKeyID()))
+	require.Equal(t, other.CurrentKeyID(), k.CurrentKeyID())
+	again, err := k.Reseal(box, "p")
+	require.NoError(t, err)
+	got, err := other.Open(again, "p")
+	require.NoError(t, err)
+	require.Equal(t, "x", got.Reveal())
+	_, err = k.Reseal(box, "q")
+	require.ErrorIs(t, err, sealed.ErrDamaged)
+	require.Error(t, k.Accept(sealed.New("nonsense")))
+}
+
 func TestNewKeyringRefuses(t *testing.T) {
 	t.Parallel()
 	short := base64.StdEncoding.EncodeToString([]byte("only sixteen byt"))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/sealed"
 )
@@ -26,4 +28,17 @@ func CheckMasterKey(ctx context.Context, db postgres.DB, keys *sealed.Keyring) e
 		return fmt.Errorf("check MASTER_KEY: %w", err)
 	}
 	return nil
+}
+
+// MasterKeyID is the sealed.KeyID of the master key that this database is encrypted with; "" before the first start.
+func MasterKeyID(ctx context.Context, db postgres.DB) (string, error) {
+	var box []byte
+	err := db.QueryRow(ctx, `SELECT sealed FROM setting WHERE key = $1`, canaryKey).Scan(&box)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read which master key counts: %w", err)
+	}
+	return sealed.KeyID(box), nil
 }

@@ -118,4 +118,9 @@ func (s *Store) Delete(ctx context.Context, db postgres.DB, key string) error {
 	return nil
 }
 
+// SealedColumns is where settings hold boxes.
+func SealedColumns() []sealed.Column {
+	return []sealed.Column{{Table: "setting", Name: "sealed", Key: [][2]string{{"key", "text"}}, Purpose: `'setting:' || key`}}
+}
+
 func purpose(key string) string { return "setting:" + key }

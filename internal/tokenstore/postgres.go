@@ -15,6 +15,15 @@ import (
 func purposeAccess(key string) string  { return "token:access:" + key }
 func purposeRefresh(key string) string { return "token:refresh:" + key }
 
+// SealedColumns is where tokens are.
+func SealedColumns() []sealed.Column {
+	key := [][2]string{{"key", "text"}}
+	return []sealed.Column{
+		{Table: "token", Name: "access_token", Key: key, Purpose: `'token:access:' || key`},
+		{Table: "token", Name: "refresh_token", Key: key, Purpose: `'token:refresh:' || key`},
+	}
+}
+
 // read fails with pgx.ErrNoRows if there is no row.
 func (s *Store) read(ctx context.Context, db postgres.DB, key string, lock bool) (stored, error) {
 	q := `SELECT access_token, refresh_token, obtained_at, expires_at, updated_at FROM token WHERE key = $1`

@@ -54,7 +54,7 @@ type Config struct {
 	Concurrency int
 	// Observe, if set, hears of every exchange, also of those repeated with a fresh token. It must be fast and safe for
 	// concurrent use.
-	Observe func(Call)
+	Observe func(ctx context.Context, c Call)
 }
 
 // Call tells Config.Observe of one exchange with WeChat.
@@ -78,7 +78,7 @@ type Client struct {
 	rate       float64
 	limiter    *rate.Limiter
 	gate       chan struct{}
-	observe    func(Call)
+	observe    func(context.Context, Call)
 
 	throughOpenAPI atomic.Bool
 }
@@ -105,7 +105,7 @@ func New(cfg Config) *Client {
 		cfg.Concurrency = defaultConcurrency
 	}
 	if cfg.Observe == nil {
-		cfg.Observe = func(Call) {}
+		cfg.Observe = func(context.Context, Call) {}
 	}
 	var hc http.Client
 	if cfg.HTTP != nil {

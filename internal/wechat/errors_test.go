@@ -553,7 +553,7 @@ func TestObserve(t *testing.T) {
 		_, _ = io.WriteString(w, `{"errcode":0}`)
 	})
 	var calls []wechat.Call
-	c := wechat.New(wechat.Config{AppID: componentAppID, BaseURL: srv.URL + "/", Observe: func(call wechat.Call) { calls = append(calls, call) }})
+	c := wechat.New(wechat.Config{AppID: componentAppID, BaseURL: srv.URL + "/", Observe: func(_ context.Context, call wechat.Call) { calls = append(calls, call) }})
 	require.NoError(t, c.Authorizer(merchantAppID, twoTokens()).Release(t.Context()))
 	require.NoError(t, c.StartPushTicket(t.Context(), sealed.New("s")))
 	require.Len(t, calls, 3)

@@ -60,7 +60,7 @@ func (c *Client) exchange(ctx context.Context, cred credential, r request, out a
 	release, err := c.admit(ctx)
 	if err != nil {
 		err = &TransportError{Op: r.op, Via: cred.via, Err: err}
-		c.observe(Call{Op: r.op, AppID: cred.appid, Via: cred.via, Err: err})
+		c.observe(ctx, Call{Op: r.op, AppID: cred.appid, Via: cred.via, Err: err})
 		return file{}, err
 	}
 	defer release()
@@ -70,7 +70,7 @@ func (c *Client) exchange(ctx context.Context, cred credential, r request, out a
 	if refusal, ok := errors.AsType[*APIError](err); ok {
 		call.ErrCode = refusal.Code
 	}
-	c.observe(call)
+	c.observe(ctx, call)
 	return f, err
 }
 

@@ -10,11 +10,14 @@ import './styles/forwarding.css';
 import './styles/merchants.css';
 import './styles/operations.css';
 import './styles/audits.css';
+import './styles/palette.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './App';
+import { startTheme } from './components/theme';
 import { startI18n } from './i18n';
 
+startTheme();
 const root = document.getElementById('root');
 
 void startI18n().finally(() => {

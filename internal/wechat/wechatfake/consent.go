@@ -312,6 +312,8 @@ func (s *Server) pageRoutes() *http.ServeMux {
 	mux.HandleFunc("POST /consent", s.decideConsent)
 	mux.HandleFunc("GET /register/{key}", s.registrationPage)
 	mux.HandleFunc("POST /register/{key}", s.registrationPage)
+	mux.HandleFunc("GET /cloud-share/{key}", s.cloudSharePage)
+	mux.HandleFunc("POST /cloud-share/{key}", s.cloudSharePage)
 	mux.HandleFunc("GET /avatar/{file}", s.avatar)
 	mux.HandleFunc("GET /code/{file}", s.codeImage)
 	return mux
@@ -322,7 +324,7 @@ func (s *Server) isPage(path string) bool {
 	case "/cgi-bin/componentloginpage", "/wxaopen/safe/bindcomponent", "/safe/bindcomponent", "/consent":
 		return true
 	}
-	return strings.HasPrefix(path, "/register/") || strings.HasPrefix(path, "/avatar/") || strings.HasPrefix(path, "/code/")
+	return strings.HasPrefix(path, "/register/") || strings.HasPrefix(path, "/cloud-share/") || strings.HasPrefix(path, "/avatar/") || strings.HasPrefix(path, "/code/")
 }
 
 func pageTemplates() *template.Template {

@@ -54,4 +54,7 @@ button:focus-visible,label:focus-within{outline:2px solid #0a7cff;outline-offset
 {{define "notice"}}{{template "head" .Title}}<div class="card"><h1>{{.Title}}</h1><p>{{.Text}}</p></div></main></body></html>{{end}}
 
 {{define "register"}}{{template "head" "注册小程序"}}<div class="card"><h1>注册小程序</h1><p>服务商请您确认以「{{.Name}}」注册小程序，并授权其代为管理。</p>
-<form method="post" action="{{.Base}}/register/{{.Key}}"><button>确认注册</button></form></div></main></body></html>{{end}}`
+<form method="post" action="{{.Base}}/register/{{.Key}}"><button>确认注册</button></form></div></main></body></html>{{end}}
+
+{{define "cloudshare"}}{{template "head" "使用云环境"}}<div class="card"><h1>使用云环境</h1><p>服务商请您确认小程序「{{.Name}}」使用其云环境 {{.Env}}。</p>
+<form method="post" action="{{.Base}}/cloud-share/{{.Key}}"><button>确认使用</button></form></div></main></body></html>{{end}}`

@@ -45,6 +45,9 @@ import (
 //	POST   /_control/registrations/{task}/confirm   Confirm {appid?,events?,twice?} → {appid}: the owner has agreed
 //	POST   /_control/registrations/{task}/fail      {status,result,msg}
 //
+//	GET    /_control/cloud-envs                     [CloudEnv]
+//	POST   /_control/cloud-envs/{env}/confirm       {appid}: its administrator has agreed to use it
+//
 //	POST   /_control/drafts                         Draft → {draft_id}
 //	POST   /_control/templates                      Template → {template_id}
 //	PUT    /_control/platform-domains               {server:[host],webview:[host]}: both copies
@@ -72,6 +75,7 @@ func (s *Server) controlRoutes() *http.ServeMux {
 	s.controlWeChat(mux)
 	s.controlLogs(mux)
 	s.controlRegistrations(mux)
+	s.controlCloudEnvs(mux)
 	return mux
 }
 

@@ -12,6 +12,7 @@ func (s *Server) endpoints() map[string]endpoint {
 	filing := []int{18, 156}   // 小程序备案
 	material := []int{11, 18}  // modelled: 素材管理, or 18 for rejection screenshots
 	service := []int{1, 7, 19} // 消息管理, 群发与通知, 小程序客服
+	cloud := []int{49}         // 小程序云开发管理
 	query := endpoint{reads: true}
 
 	component := func(handle func(*call) reply) endpoint {
@@ -133,6 +134,17 @@ func (s *Server) endpoints() map[string]endpoint {
 		"/wxa/verifybetaweapp":                        durable(write(dev, s.registration(ConvertEnterprise, "enterprise_name", "code", "component_phone"))),
 		"/wxa/component/fastnormalizebetaweapp":       durable(write([]int{18, 30, 76, 81, 85}, s.registration(ConvertUpgrade, "component_phone"))),
 		"/wxa/setbetaweappnickname":                   write(dev, s.renameTrial),
+
+		// cloud environments
+		"/componenttcb/describeenvs":             reading(component(s.describeEnvs)),
+		"/componenttcb/describecloudbaserunenvs": reading(component(s.describeRunEnvs)),
+		"/componenttcb/createenv":                durable(component(s.createEnv(false))),
+		"/componenttcb/createcloudbaserunenv":    durable(component(s.createEnv(true))),
+		"/componenttcb/batchgetenvid":            reading(component(s.envsOf)),
+		"/componenttcb/batchshareenv":            durable(component(s.shareEnv)),
+		"/tcb/usecloudaccesstoken":               component(s.useCloudToken),
+		"/tcb/getcallbackconfig":                 read(post, cloud, s.callbackConfig),
+		"/tcb/setcallbackconfig":                 write(cloud, s.setCallbackConfig),
 
 		// members, filing, users
 		"/wxa/bind_tester":                 write(dev, s.bindTester),

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Seed fills an empty fake for the demo: a platform with domains, four drafts and three templates, and 25 merchants of
+// Seed fills an empty fake for the demo: a platform with domains, two cloud environments, four drafts and three templates, and 25 merchants of
 // which 20 have said yes already (AnnounceAuthorized pushes their codes) and 5 wait to be asked. A fake that knows
 // merchants, for instance from its state file, is left alone.
 func (s *Server) Seed() error {
@@ -25,6 +25,8 @@ func (s *Server) Seed() error {
 	if err := s.seedCode(); err != nil {
 		return err
 	}
+	s.AddCloudEnv(CloudEnv{Env: "shop-4g8ax2k1c7d0e5f3", Alias: "shop", Created: s.now().AddDate(0, -2, 0).Unix()})
+	s.AddCloudEnv(CloudEnv{Env: "prod-7gk1x9d2e4a0b6c8", Alias: "prod", Run: true, Created: s.now().AddDate(0, -1, 0).Unix()})
 	for i, m := range seedMerchants() {
 		m.AppID = "wx" + digest("demo merchant" + m.NickName)[:16]
 		m.Announced = i < 20

@@ -27,6 +27,10 @@ type state struct {
 
 	Registrations []*Registration `json:"registrations"` // oldest first
 
+	CloudEnvs   []*CloudEnv          `json:"cloud_envs"` // oldest first
+	CloudOffers []*CloudOffer        `json:"cloud_offers"`
+	CloudPushes map[string]cloudPush `json:"cloud_pushes"` // by appid
+
 	Merchants map[string]*account `json:"merchants"`
 	Order     []string            `json:"order"` // appids in the order they were added
 	Drafts    []Draft             `json:"drafts"`
@@ -72,6 +76,7 @@ func (st *state) fill() {
 	mk(&st.Tokens)
 	mk(&st.PreAuth)
 	mk(&st.CloudTokens)
+	mk(&st.CloudPushes)
 	mk(&st.Codes)
 	mk(&st.Consents)
 	mk(&st.JSCodes)

@@ -57,7 +57,7 @@ export async function call<T>(pending: Promise<Answer<T>>): Promise<T> {
   }
   if (answer.response.ok) return answer.data as T;
   const problem = problemFrom(answer.response, answer.error);
-  if (problem.status === 401 && problem.code !== 'bad_credentials') {
+  if (problem.status === 401 && problem.code !== 'totp_required') {
     for (const listener of signedOut) listener();
   }
   throw problem;

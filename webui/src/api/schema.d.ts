@@ -59,6 +59,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit-log.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the audit log as a CSV file, newest first */
+        get: operations["export-audit-log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/audit-media": {
         parameters: {
             query?: never;
@@ -489,6 +506,24 @@ export interface paths {
         put?: never;
         /** Follow a change no longer */
         post: operations["forget-change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authorizers/{appid}/cloud-push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where WeChat pushes a merchant's messages inside its cloud environment */
+        get: operations["get-cloud-push"];
+        /** Change it */
+        put: operations["put-cloud-push"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -946,6 +981,127 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloud-envs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The platform's cloud environments, as WeChat lists them */
+        get: operations["list-cloud-envs"];
+        put?: never;
+        /** Make a cloud environment */
+        post: operations["create-cloud-env"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloud-envs/{env}/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Offer an environment to merchants' mini programs */
+        post: operations["share-cloud-env"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloud-envs/{env}/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** 微信令牌 of an environment */
+        get: operations["get-cloud-token"];
+        /** Change it */
+        put: operations["put-cloud-token"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloud-shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Offers of environments, newest first */
+        get: operations["list-cloud-shares"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloud-shares/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask WeChat now who has confirmed */
+        post: operations["check-cloud-shares"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloud-shares/{id}/qr.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** QR code for the mini program's administrator */
+        get: operations["get-cloud-share-qr"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloud-shares/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask WeChat for a new address */
+        post: operations["retry-cloud-share"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/component": {
         parameters: {
             query?: never;
@@ -1321,6 +1477,57 @@ export interface paths {
         put?: never;
         /** Send a sample message now */
         post: operations["test-forward-rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Background jobs, newest first */
+        get: operations["list-jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a waiting job up */
+        post: operations["discard-job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Work a job now that waits or has failed */
+        post: operations["retry-job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2057,6 +2264,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/security": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is required of users, and how long the audit log is kept */
+        get: operations["get-security"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change what is required of users, or how long the audit log is kept */
+        patch: operations["change-security"];
+        trace?: never;
+    };
     "/session": {
         parameters: {
             query?: never;
@@ -2069,7 +2294,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Sets the session cookie and the csrf cookie, whose value goes into X-CSRF-Token. Ten wrong tries for a user name or from an address within 15 minutes: 429 with Retry-After.
+         * @description Sets the session cookie and the csrf cookie, whose value goes into X-CSRF-Token. Of users with a second factor, the right password without a code is answered 401 totp_required: ask for the code and call again with it. Ten wrong tries for a user name or from an address within 15 minutes: 429 with Retry-After.
          */
         post: operations["sign-in"];
         /** Sign out */
@@ -2094,6 +2319,106 @@ export interface paths {
          */
         post: operations["change-password"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make new recovery codes
+         * @description Takes a code; the recovery codes from before count no more. A wrong code counts as a wrong try to sign in.
+         */
+        post: operations["renew-recovery-codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own second factor */
+        get: operations["get-totp"];
+        put?: never;
+        /**
+         * Begin to set up a second factor
+         * @description Makes a secret for an authenticator app (RFC 6238: SHA-1, six digits, 30 seconds). It counts when confirm has seen a code; until then another call makes another one.
+         */
+        post: operations["set-up-totp"];
+        /**
+         * Remove one's own second factor
+         * @description Takes the password and a code, and ends one's other sessions. Wrong ones count as wrong tries to sign in.
+         */
+        delete: operations["remove-totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn the second factor on
+         * @description Takes a code of the app and ends one's other sessions. From then on a code is asked for at each sign-in.
+         */
+        post: operations["confirm-totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where one is signed in, newest first */
+        get: operations["list-sessions"];
+        put?: never;
+        post?: never;
+        /** End all other sessions; administrators: all of a user */
+        delete: operations["end-sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a session; administrators: anybody's */
+        delete: operations["end-session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2303,6 +2628,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Processes, database, queues and checks */
+        get: operations["get-system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/template-drafts": {
         parameters: {
             query?: never;
@@ -2355,6 +2697,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tick": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do what is due, and wait for it
+         * @description For timers outside, where a process runs only while it answers. May be called as often and as many at once as you like.
+         */
+        post: operations["tick"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -2392,6 +2754,26 @@ export interface paths {
          * @description A new role holds from the next call on; a new password ends the user's sessions.
          */
         patch: operations["change-user"];
+        trace?: never;
+    };
+    "/users/{id}/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a user's second factor away
+         * @description For somebody who has lost it: also ends the user's sessions. One's own is removed with DELETE /session/totp.
+         */
+        delete: operations["reset-user-totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
 }
@@ -2856,6 +3238,11 @@ export interface components {
             /** Format: password */
             new_password: string;
         };
+        ChangeSecurityInputBody: {
+            /** Format: int64 */
+            audit_retention_days?: number;
+            require_totp?: boolean;
+        };
         ChangeUserInputBody: {
             /** Format: password */
             password?: string;
@@ -2950,8 +3337,18 @@ export interface components {
             name: string;
             ok: boolean;
         };
+        "Check-cloud-sharesRequest": {
+            /** @description Empty: all. */
+            env?: string;
+        };
         "Check-nicknameRequest": {
             nick_name: string;
+        };
+        CheckView: {
+            detail: string;
+            /** @enum {string} */
+            name: "migrations" | "replicas" | "versions" | "queue" | "discarded_jobs" | "master_key";
+            ok: boolean;
         };
         ChecksBody: {
             /** @description One that is ok and has a hint is a warning. */
@@ -2969,6 +3366,9 @@ export interface components {
             /** @description What is wrong and what to do; empty when it is ready. */
             problem: string;
             ready: boolean;
+        };
+        CodeInputBody: {
+            code: string;
         };
         CodesubmitDomainLists: {
             download: string[];
@@ -3032,6 +3432,16 @@ export interface components {
             /** @description Where this program serves it. */
             url: string;
         };
+        CreateInputBody: {
+            /** @description Your own name for it: small letters, digits and hyphens; no other environment has it. */
+            alias: string;
+            /** @enum {string} */
+            kind: "cloudbase" | "cloudrun";
+            /** @description cloudrun only: of that network. */
+            subnet_ids?: string[];
+            /** @description cloudrun only: the private network. */
+            vpc_id?: string;
+        };
         CreateKeyInputBody: {
             /** Format: date-time */
             expires_at?: string | null;
@@ -3053,6 +3463,14 @@ export interface components {
             encoding_aes_key: "stored" | "environment" | "missing";
             /** @enum {string} */
             message_token: "stored" | "environment" | "missing";
+        };
+        DatabaseView: {
+            migrations: components["schemas"]["MigrationView"][];
+            /** Format: int64 */
+            size_bytes: number;
+            /** @description Largest first. */
+            tables: components["schemas"]["TableView"][];
+            version: string;
         };
         DeliverySummary: {
             id: string;
@@ -3153,6 +3571,63 @@ export interface components {
             source_miniprogram_appid: string;
             user_desc: string;
             user_version: string;
+        };
+        EnvView: {
+            alias: string;
+            created_at: string;
+            default: boolean;
+            env: string;
+            /**
+             * @description code: the fields were seen in use, and are on no official page.
+             * @enum {string}
+             */
+            evidence: "documented" | "code";
+            /**
+             * @description cloudbase is 云开发, cloudrun is 微信云托管.
+             * @enum {string}
+             */
+            kind: "cloudbase" | "cloudrun";
+            package: string;
+            pay_mode: string;
+            region: string;
+            /** @description Merchants it was offered to here, by state. */
+            shares: {
+                [key: string]: number;
+            };
+            /** @description In WeChat's words, as are the next five. */
+            status: string;
+            updated_at: string;
+        };
+        EnvsBody: {
+            /** @description How well it is known that WeChat's calls are as this program makes them. */
+            evidence: components["schemas"]["Evidence"];
+            items: components["schemas"]["EnvView"][];
+            next_cursor: string;
+            /** @description Kinds that WeChat did not list. */
+            refused: components["schemas"]["RefusedKind"][];
+            /** Format: int64 */
+            total: number | null;
+        };
+        Evidence: {
+            /** @enum {string} */
+            create_cloudbase: "documented" | "code";
+            /** @enum {string} */
+            create_cloudrun: "documented" | "code";
+            /** @enum {string} */
+            list_cloudbase: "documented" | "code";
+            /** @enum {string} */
+            list_cloudrun: "documented" | "code";
+            /** @enum {string} */
+            push: "documented" | "code";
+            /** @enum {string} */
+            share_cloudbase: "documented" | "code";
+            /**
+             * @description Offering is documented; that confirmations can be asked about was seen in use only.
+             * @enum {string}
+             */
+            share_cloudrun: "documented" | "code";
+            /** @enum {string} */
+            token: "documented" | "code";
         };
         FailingView: {
             error: string;
@@ -3363,6 +3838,41 @@ export interface components {
             media_id: string;
             name: string;
         };
+        Item2: {
+            appid: string;
+            detail: string;
+        };
+        JobView: {
+            /** @description What it is about: ids, never secrets. */
+            args: unknown;
+            /** Format: int64 */
+            attempt: number;
+            /** Format: date-time */
+            attempted_at: string | null;
+            /** @description The worker of the last try. */
+            attempted_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Of the last try that failed. */
+            error: string;
+            /**
+             * Format: date-time
+             * @description When it was done or given up.
+             */
+            finalized_at: string | null;
+            id: string;
+            kind: string;
+            /** Format: int64 */
+            max_attempts: number;
+            queue: string;
+            /**
+             * Format: date-time
+             * @description It is not worked before.
+             */
+            scheduled_at: string;
+            /** @enum {string} */
+            state: "available" | "pending" | "running" | "retryable" | "scheduled" | "completed" | "cancelled" | "discarded";
+        };
         KeyInfo: {
             /** Format: date-time */
             created_at: string;
@@ -3379,6 +3889,8 @@ export interface components {
              */
             last_used_at: string | null;
             name: string;
+            /** @description The first letters of the key. */
+            prefix: string;
             /** @enum {string} */
             role: "admin" | "operator" | "viewer";
         };
@@ -3611,6 +4123,18 @@ export interface components {
             timezone: string;
             version: string;
         };
+        MigrationView: {
+            /**
+             * Format: date-time
+             * @description Null: to come.
+             */
+            applied_at: string | null;
+            name: string;
+            /** @description wxsteward, or river: the job queue's. */
+            source: string;
+            /** Format: int64 */
+            version: number;
+        };
         Network: {
             download: string[];
             prefetch_dns: string[];
@@ -3661,6 +4185,8 @@ export interface components {
              */
             last_used_at: string | null;
             name: string;
+            /** @description The first letters of the key. */
+            prefix: string;
             /** @enum {string} */
             role: "admin" | "operator" | "viewer";
         };
@@ -3721,6 +4247,13 @@ export interface components {
              * @description 10000 by default, 4000 for relay; a relay never takes longer than 4500.
              */
             timeout_ms?: number;
+        };
+        NewTOTP: {
+            otpauth_url: string;
+            /** @description The URL as a picture, in a data URL. */
+            qr: string;
+            /** @description To be typed in where no picture can be taken. */
+            secret: string;
         };
         NicknameCheckBody: {
             needs_proof: boolean;
@@ -3794,6 +4327,19 @@ export interface components {
             /** @description Lines of plain text. */
             text: string;
             title: string;
+        };
+        OfferBody: {
+            items: components["schemas"]["ShareView"][];
+            /** @description Merchants that it cannot be shared with. */
+            refused: components["schemas"]["Item2"][];
+        };
+        OfferInputBody: {
+            appids: string[];
+            /**
+             * @description Of the environment.
+             * @enum {string}
+             */
+            kind: "cloudbase" | "cloudrun";
         };
         OurSlot: {
             /** Format: date-time */
@@ -3973,6 +4519,16 @@ export interface components {
              */
             total: number | null;
         };
+        PageJobView: {
+            items: components["schemas"]["JobView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
         PageKeyInfo: {
             items: components["schemas"]["KeyInfo"][];
             /** @description Pass as cursor for the next page; empty on the last. */
@@ -4095,6 +4651,26 @@ export interface components {
         };
         PageRuleView: {
             items: components["schemas"]["RuleView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageRunningSession: {
+            items: components["schemas"]["RunningSession"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageShareView: {
+            items: components["schemas"]["ShareView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -4336,6 +4912,28 @@ export interface components {
             /** @description Such as http://127.0.0.1:8090; empty: BUSINESS_UPSTREAM. */
             upstream?: string;
         };
+        PushBody: {
+            /** @description While it is on, WeChat pushes this merchant's messages here and nowhere else. */
+            enabled: boolean;
+            env: string;
+            /** @enum {string} */
+            format: "json" | "xml";
+            /** @description Of the service, e.g. /wxcallback/biz. */
+            path: string;
+        };
+        QueueView: {
+            /** Format: int64 */
+            available: number;
+            /** Format: int64 */
+            discarded: number;
+            queue: string;
+            /** Format: int64 */
+            retryable: number;
+            /** Format: int64 */
+            running: number;
+            /** Format: int64 */
+            scheduled: number;
+        };
         QuotaBody: {
             /** Format: int64 */
             limit: number;
@@ -4368,6 +4966,10 @@ export interface components {
             /** Format: int64 */
             component: number;
         };
+        RecoveryCodes: {
+            /** @description Shown only now. Each counts once, in place of a code. */
+            recovery_codes: string[];
+        };
         RefusedAddress: {
             address: string;
             /** Format: date-time */
@@ -4376,6 +4978,11 @@ export interface components {
             errcode: number;
             /** @description Of the call that was refused last. */
             path: string;
+        };
+        RefusedKind: {
+            error: components["schemas"]["View"];
+            /** @enum {string} */
+            kind: "cloudbase" | "cloudrun";
         };
         RegistrationInputBody: {
             /** @description Of the trial mini program to convert. */
@@ -4469,8 +5076,28 @@ export interface components {
             /** @description Cron expression: minute hour day month weekday, in TIMEZONE; empty: any time. */
             window?: string;
         };
+        RemoveTOTPInputBody: {
+            /** @description Of the app, or a recovery code. */
+            code: string;
+            /** Format: password */
+            password: string;
+        };
         "Rename-trialRequest": {
             name: string;
+        };
+        ReplicaView: {
+            commit: string;
+            /** @description It is the one that answers. */
+            current: boolean;
+            host: string;
+            id: string;
+            /** @description Seen within the last 20 seconds. */
+            live: boolean;
+            /** Format: date-time */
+            seen_at: string;
+            /** Format: date-time */
+            started_at: string;
+            version: string;
         };
         "Resubmit-submissionsRequest": {
             /** @description What is different this time; it counts for these submissions only. */
@@ -4650,6 +5277,27 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
+        RunningSession: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description The session of this call. */
+            current: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Names the session; it does not open it. */
+            id: string;
+            /** @description Of the sign-in. */
+            ip: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_seen_at: string;
+            /** @description Of the sign-in. */
+            user_agent: string;
+            user_id: string;
+            username: string;
+        };
         ScopeConfirm: {
             /** Format: int64 */
             already_confirm: number;
@@ -4663,6 +5311,15 @@ export interface components {
         SearchBody: {
             searchable: boolean;
         };
+        SecurityInfo: {
+            /**
+             * Format: int64
+             * @description Days that audit entries are kept; 0: for good.
+             */
+            audit_retention_days: number;
+            /** @description Users without a second factor may do nothing but set one up. API keys go on. */
+            require_totp: boolean;
+        };
         SentView: {
             body: string;
             headers: {
@@ -4674,6 +5331,10 @@ export interface components {
         SessionInfo: {
             /** Format: date-time */
             expires_at: string | null;
+            /** @description The user signs in with a second factor. */
+            totp: boolean;
+            /** @description A second factor must be set up before anything else. */
+            totp_setup_required: boolean;
             user: components["schemas"]["User"];
         };
         "Set-authorizer-webview-domainsRequest": {
@@ -4686,7 +5347,40 @@ export interface components {
             /** @description Such as 2.32.3. */
             version: string;
         };
+        ShareView: {
+            appid: string;
+            /**
+             * Format: date-time
+             * @description When the address was made.
+             */
+            asked_at: string | null;
+            /** Format: date-time */
+            confirmed_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            env: string;
+            /** @description Why WeChat refused the call as a whole. */
+            error: components["schemas"]["View"];
+            id: string;
+            /** @enum {string} */
+            kind: "cloudbase" | "cloudrun";
+            nick_name: string;
+            principal_name: string;
+            qr_url: string;
+            /** @description WeChat's words about this mini program. */
+            reason: string;
+            /**
+             * @description waiting: for the administrator to confirm; ended: the merchant has withdrawn its authorization.
+             * @enum {string}
+             */
+            state: "pending" | "sent" | "waiting" | "confirmed" | "failed" | "expired" | "ended";
+            /** @description Where the mini program's administrator confirms; people scan the QR code of it. */
+            url: string;
+        };
         SignInInputBody: {
+            /** @description Of the authenticator app, or a recovery code; for users with a second factor. */
+            code?: string;
             /** Format: password */
             password: string;
             username: string;
@@ -4969,6 +5663,37 @@ export interface components {
         SyncStarted: {
             id: string;
         };
+        SystemView: {
+            checks: components["schemas"]["CheckView"][];
+            commit: string;
+            database: components["schemas"]["DatabaseView"];
+            go: string;
+            queues: components["schemas"]["QueueView"][];
+            replicas: components["schemas"]["ReplicaView"][];
+            /**
+             * Format: date-time
+             * @description Of the process that answers.
+             */
+            started_at: string;
+            version: string;
+        };
+        TOTPInfo: {
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description Null: it is off.
+             */
+            enabled_at: string | null;
+            /** Format: int64 */
+            recovery_codes_left: number;
+        };
+        TableView: {
+            /** Format: int64 */
+            bytes: number;
+            name: string;
+            /** Format: int64 */
+            rows_estimate: number;
+        };
         TargetView: {
             appid: string;
             /** @description Empty: nothing is live, or nothing is known. */
@@ -5043,6 +5768,21 @@ export interface components {
             /** @description Known of those whom this program has bound. */
             wechatid: string;
         };
+        TickView: {
+            /** @description Nothing is left that is due. */
+            done: boolean;
+            /** Format: int64 */
+            duration_ms: number;
+            /** @description What is still due: jobs, deliveries, notices. */
+            left: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Schedules that had missed their time and were started.
+             */
+            schedules: number;
+        };
         TicketBody: {
             /** Format: date-time */
             received_at: string;
@@ -5070,6 +5810,17 @@ export interface components {
             stale_after_seconds: number;
             /** Format: double */
             warn_after_seconds: number;
+        };
+        TokenBody: {
+            /** @description Services of the environment get a token (微信令牌). */
+            open: boolean;
+            /**
+             * Format: int64
+             * @description Send the one read last.
+             */
+            version: number;
+            /** @description Paths that it is good for; /* is all. */
+            whitelist: string[];
         };
         TokenStatus: {
             /**
@@ -5107,8 +5858,15 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             id: string;
+            /**
+             * Format: date-time
+             * @description Null: never.
+             */
+            last_sign_in_at: string | null;
             /** @enum {string} */
             role: "admin" | "operator" | "viewer";
+            /** @description Signs in with a second factor. */
+            totp: boolean;
             username: string;
         };
         View: {
@@ -5279,11 +6037,18 @@ export interface operations {
                 limit?: number;
                 /** @description next_cursor of the page before. */
                 cursor?: string;
+                /** @description The whole name, as in the entries. */
                 user?: string;
+                /** @description The operation's id in this description. */
                 action?: string;
+                /** @description The whole target, or its part before the first slash. */
+                target?: string;
                 outcome?: "ok" | "refused" | "failed";
-                since?: string;
-                until?: string;
+                from?: string;
+                /** @description Entries before this time. */
+                to?: string;
+                /** @description Words, or how they begin, in user, action, target, path or address; each must be there. */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -5298,6 +6063,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageAuditEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-audit-log": {
+        parameters: {
+            query?: {
+                /** @description The whole name, as in the entries. */
+                user?: string;
+                /** @description The operation's id in this description. */
+                action?: string;
+                /** @description The whole target, or its part before the first slash. */
+                target?: string;
+                outcome?: "ok" | "refused" | "failed";
+                from?: string;
+                /** @description Entries before this time. */
+                to?: string;
+                /** @description Words, or how they begin, in user, action, target, path or address; each must be there. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All entries that the query finds. UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description Error */
@@ -5647,7 +6454,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description appid,biz_id,labels,ext and more columns, UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe. */
+            /** @description appid,biz_id,labels,ext and more columns. UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5817,7 +6624,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The columns of the file and a last one that says why. */
+            /** @description The columns of the file and a last one that says why. UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6438,6 +7245,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-cloud-push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-cloud-push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PushBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushBody"];
                 };
             };
             /** @description Error */
@@ -7653,6 +8526,313 @@ export interface operations {
             };
         };
     };
+    "list-cloud-envs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvsBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-cloud-env": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "share-cloud-env": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                env: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-cloud-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                env: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-cloud-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                env: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-cloud-shares": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                env?: string;
+                appid?: string;
+                state?: "pending" | "sent" | "waiting" | "confirmed" | "failed" | "expired" | "ended";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageShareView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-cloud-shares": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Check-cloud-sharesRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-cloud-share-qr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-cloud-share": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-component": {
         parameters: {
             query?: never;
@@ -8582,6 +9762,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TestView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-jobs": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                queue?: string;
+                state?: "available" | "pending" | "running" | "retryable" | "scheduled" | "completed" | "cancelled" | "discarded";
+                kind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageJobView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "discard-job": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-job": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description Error */
@@ -10346,13 +11631,75 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe. */
+            /** @description One row for each merchant. UTF-8 with byte order mark. Cells that a spreadsheet would take for a formula begin with an apostrophe. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-security": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityInfo"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-security": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeSecurityInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityInfo"];
                 };
             };
             /** @description Error */
@@ -10492,6 +11839,256 @@ export interface operations {
             };
         };
     };
+    "renew-recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TOTPInfo"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-up-totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewTOTP"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveTOTPInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "confirm-totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-sessions": {
+        parameters: {
+            query?: {
+                /** @description Items a page. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                /** @description Another user's, for administrators; empty: one's own. */
+                user_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageRunningSession"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "end-sessions": {
+        parameters: {
+            query?: {
+                /** @description Another user's, for administrators; empty: one's own but for the present one. */
+                user_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "end-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-submissions": {
         parameters: {
             query?: {
@@ -10504,6 +12101,8 @@ export interface operations {
                 state?: string;
                 /** @description Only the newest submission of each merchant. */
                 latest?: boolean;
+                /** @description Part of the merchant's name or of the appid. */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -10908,6 +12507,35 @@ export interface operations {
             };
         };
     };
+    "get-system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-template-drafts": {
         parameters: {
             query?: never;
@@ -11022,6 +12650,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tick: {
+        parameters: {
+            query?: {
+                /** @description How long the answer may take. */
+                timeout_seconds?: number;
+            };
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TickView"];
+                };
             };
             /** @description Error */
             default: {
@@ -11156,6 +12819,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["UserInfo"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reset-user-totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

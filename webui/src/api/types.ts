@@ -81,6 +81,18 @@ export type NoticeTest = Success<paths['/notice-channels/{id}/test']['post']>;
 export type Notice = Item<'/notices'>;
 export type ProxySetting = Get<'/proxy'>;
 export type ProxyCheck = Success<paths['/proxy/check']['post']>;
+export type User = Item<'/users'>;
+export type ApiKey = Item<'/api-keys'>;
+export type RunningSession = Item<'/sessions'>;
+export type TotpSetup = Success<paths['/session/totp']['post']>;
+export type SecuritySettings = Get<'/security'>;
+export type AuditEntry = Item<'/audit-log'>;
+export type SystemState = Get<'/system'>;
+export type Job = Item<'/jobs'>;
+export type CloudEnv = Item<'/cloud-envs'>;
+export type CloudEnvs = Get<'/cloud-envs'>;
+export type CloudShare = Item<'/cloud-shares'>;
+export type CloudPush = Get<'/authorizers/{appid}/cloud-push'>;
 
 export interface Page<T> {
   items: T[] | null;

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { snippets } from '../logic/snippets';
 import { Button } from './Button';
@@ -36,12 +36,25 @@ export function VerifyHelp() {
   );
 }
 
+interface SecretProps {
+  secret: string;
+  /** note says what to do with it, instead of what is said of signing secrets; children is what helps using it. */
+  note?: string;
+  children?: ReactNode;
+}
+
+interface PanelProps extends SecretProps {
+  title?: string;
+  onClose: () => void;
+  testId: string;
+}
+
 /** SecretPanel is SecretView beside a page, open while there is a secret. */
-export function SecretPanel({ secret, onClose, testId }: { secret: string; onClose: () => void; testId: string }) {
+export function SecretPanel({ title, onClose, testId, ...shown }: PanelProps) {
   const { t } = useTranslation();
   return (
-    <SidePanel testId={testId} title={t('forward.secretTitle')} open={secret !== ''} onClose={onClose}>
-      <SecretView secret={secret} />
+    <SidePanel testId={testId} title={title ?? t('forward.secretTitle')} open={shown.secret !== ''} onClose={onClose}>
+      <SecretView {...shown} />
       <div>
         <Button onClick={onClose} data-testid="secret-done">
           {t('forward.secretClose')}
@@ -52,15 +65,15 @@ export function SecretPanel({ secret, onClose, testId }: { secret: string; onClo
 }
 
 /** SecretView shows a secret that has just been made; it is not to be had again. */
-export function SecretView({ secret }: { secret: string }) {
+export function SecretView({ secret, note, children = <VerifyHelp /> }: SecretProps) {
   const { t } = useTranslation();
   return (
     <div className="secret" data-testid="secret-view">
       <div className="banner" role="status">
-        {t('forward.secretOnce')}
+        {note ?? t('forward.secretOnce')}
       </div>
       <CopyLine text={secret} testId="secret" />
-      <VerifyHelp />
+      {children}
     </div>
   );
 }

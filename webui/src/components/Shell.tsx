@@ -27,9 +27,11 @@ import { componentQuery, keys, metaQuery, sessionQuery } from '../api/queries';
 import { switchLanguage } from '../i18n';
 import { Button } from './Button';
 import { ModalBody } from './ModalBody';
+import { Palette } from './Palette';
 import { ProblemPanel } from './ProblemPanel';
 import { Loading } from './QueryView';
 import { useCan } from './session';
+import { ThemeButton } from './ThemeButton';
 import { useLive } from './useLive';
 
 const groups = [
@@ -68,6 +70,8 @@ const groups = [
     ],
   },
 ] as const;
+
+type PlaceKey = (typeof groups)[number]['places'][number]['key'];
 
 function Nav({ simulation, onGo }: { simulation: boolean; onGo?: () => void }) {
   const { t } = useTranslation();
@@ -210,6 +214,11 @@ export function Shell() {
     );
   }
   const simulation = meta.data?.simulation ?? false;
+  const operator = session.data.user.role !== 'viewer';
+  const pages = groups
+    .flatMap((g): readonly { to: string; key: PlaceKey }[] => g.places)
+    .filter((p) => p.key !== 'tokens' || operator)
+    .map((p) => ({ to: p.to, title: t(`nav.${p.key}`) }));
   const liveText = live === 'live' ? t('app.live') : live === 'lost' ? t('app.lost') : t('app.connecting');
   return (
     <>
@@ -244,6 +253,8 @@ export function Shell() {
                 {t('account.roles.viewer')}
               </span>
             )}
+            <Palette pages={pages} />
+            <ThemeButton />
             <LanguageButton />
             <Link to="/account" className="topbar__user" data-testid="nav-account">
               <UserCircleIcon />

@@ -7,6 +7,8 @@ import { merchantsEn } from './merchants.en';
 import { messagesEn } from './messages.en';
 import { operationsEn } from './operations.en';
 import { wizardEn } from './wizard.en';
+import { paletteEn } from './palette.en';
+import { tourEn } from './tour.en';
 import type { Catalogue } from './zh-CN';
 
 export const en: Catalogue = {
@@ -300,6 +302,8 @@ export const en: Catalogue = {
   ...boardEn,
   ...wizardEn,
   ...byhandEn,
+  ...paletteEn,
+  ...tourEn,
   templates: {
     title: 'Templates',
     drafts: 'Drafts',

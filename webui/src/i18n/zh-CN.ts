@@ -7,6 +7,8 @@ import { merchantsZhCN } from './merchants.zh-CN';
 import { messagesZhCN } from './messages.zh-CN';
 import { operationsZhCN } from './operations.zh-CN';
 import { wizardZhCN } from './wizard.zh-CN';
+import { paletteZhCN } from './palette.zh-CN';
+import { tourZhCN } from './tour.zh-CN';
 
 export const zhCN = {
   app: {
@@ -293,6 +295,8 @@ export const zhCN = {
   ...boardZhCN,
   ...wizardZhCN,
   ...byhandZhCN,
+  ...paletteZhCN,
+  ...tourZhCN,
   templates: {
     title: '模板',
     drafts: '草稿箱',

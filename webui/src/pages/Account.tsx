@@ -1,8 +1,8 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { LogoutIcon } from 'tdesign-icons-react';
 import { Input } from 'tdesign-react';
+import { adminKeys } from '../api/admin';
 import { api, call } from '../api/client';
 import { asProblem, fieldErrors, type Problem } from '../api/problem';
 import { keys, metaQuery, sessionQuery } from '../api/queries';
@@ -10,10 +10,13 @@ import { Button } from '../components/Button';
 import { Field } from '../components/Field';
 import { PageHead, Pairs, Panel } from '../components/PageHead';
 import { ProblemPanel } from '../components/ProblemPanel';
+import { SecondFactor } from '../components/SecondFactor';
+import { Sessions } from '../components/Sessions';
+import { SignOutButton } from '../components/SignOutButton';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
+import { passwordFits } from '../logic/people';
 
-const shortest = 10;
 
 function PasswordForm() {
   const { t } = useTranslation();
@@ -23,7 +26,7 @@ function PasswordForm() {
   const [again, setAgain] = useState('');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const tooShort = next !== '' && [...next].length < shortest;
+  const tooShort = next !== '' && !passwordFits(next);
   const mismatch = again !== '' && again !== next;
   const byField = problem ? fieldErrors(problem, ['current_password', 'new_password']) : {};
 
@@ -37,7 +40,10 @@ function PasswordForm() {
       setNext('');
       setAgain('');
       toast.success(t('account.changed'));
-      await client.invalidateQueries({ queryKey: keys.session });
+      await Promise.all([
+        client.invalidateQueries({ queryKey: keys.session }),
+        client.invalidateQueries({ queryKey: adminKeys.sessions }),
+      ]);
     } catch (thrown) {
       setProblem(asProblem(thrown));
     } finally {
@@ -78,38 +84,13 @@ function PasswordForm() {
 
 export default function Account() {
   const { t } = useTranslation();
-  const client = useQueryClient();
   const session = useQuery(sessionQuery);
   const meta = useQuery(metaQuery);
-  const [busy, setBusy] = useState(false);
   const user = session.data?.user;
-
-  async function signOut() {
-    setBusy(true);
-    try {
-      await call(api.DELETE('/session'));
-      client.setQueryData(keys.left, true);
-      client.setQueryData(keys.session, null);
-    } catch (thrown) {
-      toast.problem(thrown, t('problem.generic'));
-    } finally {
-      setBusy(false);
-    }
-  }
-
   return (
     <>
       <PageHead title={t('account.title')}>
-        <Button
-          variant="outline"
-          theme="default"
-          icon={<LogoutIcon />}
-          loading={busy}
-          onClick={() => void signOut()}
-          data-testid="sign-out"
-        >
-          {t('account.signOut')}
-        </Button>
+        <SignOutButton />
       </PageHead>
       <Panel>
         <Pairs
@@ -121,7 +102,11 @@ export default function Account() {
           ]}
         />
       </Panel>
-      <Panel title={t('account.changePassword')}>
+      <SecondFactor />
+      <Panel title={t('sessions.title')} hint={t('sessions.hint')} testId="own-sessions">
+        <Sessions />
+      </Panel>
+      <Panel title={t('account.changePassword')} hint={t('account.changeEnds')}>
         <PasswordForm />
       </Panel>
     </>

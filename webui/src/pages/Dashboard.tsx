@@ -25,6 +25,7 @@ import { StateBar, ToneLegend } from '../components/StateBar';
 import { RolloutTag } from '../components/StateTag';
 import { useCan } from '../components/session';
 import { Time } from '../components/Time';
+import { Tour } from '../components/Tour';
 import { Trouble } from '../components/Trouble';
 import { useNow } from '../components/useNow';
 import { counted } from '../logic/rules';
@@ -308,6 +309,7 @@ export default function Dashboard() {
         title={t('dashboard.title')}
         aside={component.data && <code className="faint">{component.data.appid}</code>}
       />
+      <Tour />
       <QueryView query={component} rows={2}>
         {(data) => <Stats component={data} />}
       </QueryView>

@@ -10,13 +10,15 @@ import { Button } from '../components/Button';
 import { Field } from '../components/Field';
 import { ProblemPanel } from '../components/ProblemPanel';
 import { LanguageButton, SimulationBanner } from '../components/Shell';
+import { codeFits, tidyCode } from '../logic/people';
 
 /** safeNext keeps the way back inside the admin UI. */
 function safeNext(next: string | null): string {
   return next?.startsWith('/') && !next.startsWith('//') && !next.includes('\\') ? next : '/';
 }
 
-function Failure({ problem }: { problem: Problem }) {
+/** Failure says why nobody is signed in; code: a code was sent along. */
+function Failure({ problem, code }: { problem: Problem; code: boolean }) {
   const { t } = useTranslation();
   if (problem.status === 429) {
     const minutes = Math.max(1, Math.ceil((problem.retryAfterSeconds ?? 900) / 60));
@@ -31,9 +33,10 @@ function Failure({ problem }: { problem: Problem }) {
   }
   if (problem.status === 401) {
     return (
-      <div className="problem" role="alert" data-testid="wrong-password">
+      <div className="problem" role="alert" data-testid={code ? 'wrong-code' : 'wrong-password'}>
         <div className="problem__text">
-          <strong>{t('signIn.wrong')}</strong>
+          <strong>{code ? t('signIn.wrongCode') : t('signIn.wrong')}</strong>
+          {code && <p>{t('signIn.wrongCodeHint')}</p>}
         </div>
       </div>
     );
@@ -49,6 +52,9 @@ export function SignIn() {
   const session = useQuery(sessionQuery);
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
+  const [code, setCode] = useState('');
+  /** asked: the password was right, and a code is wanted. */
+  const [asked, setAsked] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
 
@@ -64,14 +70,28 @@ export function SignIn() {
     setBusy(true);
     setProblem(null);
     try {
-      const answer = await call(api.POST('/session', { body: { username: username.trim(), password } }));
+      const body = { username: username.trim(), password, ...(asked && { code: tidyCode(code) }) };
+      const answer = await call(api.POST('/session', { body }));
       client.setQueryData(keys.session, answer);
     } catch (thrown) {
-      setProblem(asProblem(thrown));
-      setPassword('');
+      const refused = asProblem(thrown);
+      if (refused.code === 'totp_required') {
+        setAsked(true);
+      } else {
+        setProblem(refused);
+        if (asked) setCode('');
+        else setPassword('');
+      }
     } finally {
       setBusy(false);
     }
+  }
+
+  function back() {
+    setAsked(false);
+    setCode('');
+    setPassword('');
+    setProblem(null);
   }
 
   return (
@@ -90,38 +110,63 @@ export function SignIn() {
               {t('signIn.expired')}
             </p>
           )}
-          {problem && <Failure problem={problem} />}
-          <Field name="username" label={t('signIn.username')}>
-            <Input
-              size="large"
-              autofocus
-              autocomplete="username"
-              value={username}
-              onChange={setUsername}
-              placeholder=""
-            />
-          </Field>
-          <Field name="password" label={t('signIn.password')}>
-            <Input
-              size="large"
-              type="password"
-              autocomplete="current-password"
-              value={password}
-              onChange={setPassword}
-              placeholder=""
-            />
-          </Field>
+          {problem && <Failure problem={problem} code={asked} />}
+          {asked ? (
+            <Field name="code" label={t('totp.codeOrRecovery')} hint={t('signIn.codeHint')}>
+              <Input
+                key="code"
+                size="large"
+                autofocus
+                autocomplete="one-time-code"
+                value={code}
+                onChange={setCode}
+                placeholder=""
+              />
+            </Field>
+          ) : (
+            <>
+              <Field name="username" label={t('signIn.username')}>
+                <Input
+                  size="large"
+                  autofocus
+                  autocomplete="username"
+                  value={username}
+                  onChange={setUsername}
+                  placeholder=""
+                />
+              </Field>
+              <Field name="password" label={t('signIn.password')}>
+                <Input
+                  size="large"
+                  type="password"
+                  autocomplete="current-password"
+                  value={password}
+                  onChange={setPassword}
+                  placeholder=""
+                />
+              </Field>
+            </>
+          )}
           <Button
             block
             size="large"
             type="submit"
             loading={busy}
-            disabled={username.trim() === '' || password === ''}
+            disabled={asked ? !codeFits(code, true) : username.trim() === '' || password === ''}
             data-testid="sign-in-submit"
           >
             {t('signIn.submit')}
           </Button>
-          <p className="faint">{t('signIn.firstPassword')}</p>
+          {asked ? (
+            <>
+              <p className="faint">{t('signIn.codeLost')}</p>
+              <Button variant="text" theme="default" onClick={back} data-testid="sign-in-back">
+                {t('signIn.back')}
+              </Button>
+            </>
+          ) : (
+            <p className="faint">{t('signIn.firstPassword')}</p>
+          )}
           <LanguageButton />
         </form>
       </main>

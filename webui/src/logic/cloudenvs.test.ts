@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { aliasFits, badPath, mayAskAgain, pathLines, seen, shareStates, shareTone, words } from './cloudenvs';
+
+describe('cloud environments', () => {
+  it('takes names as WeChat does', () => {
+    expect(aliasFits('shop-1')).toBe(true);
+    for (const alias of ['', '-a', 'Shop', 'a_b', 'x'.repeat(65)]) expect([alias, aliasFits(alias)]).toEqual([alias, false]);
+  });
+
+  it('reads a whitelist, and finds what is no path', () => {
+    expect(pathLines(' /wxa/a\n\n/wxa/b\n/wxa/a ')).toEqual(['/wxa/a', '/wxa/b']);
+    expect(badPath(['/a', 'b'])).toBe('b');
+    expect(badPath(['/*'])).toBeUndefined();
+    expect(words('subnet-1， subnet-2,subnet-1')).toEqual(['subnet-1', 'subnet-2']);
+  });
+
+  it('marks what was only seen in use', () => {
+    const evidence = {
+      list_cloudbase: 'documented',
+      list_cloudrun: 'code',
+      create_cloudbase: 'documented',
+      create_cloudrun: 'code',
+      share_cloudbase: 'documented',
+      share_cloudrun: 'code',
+      token: 'documented',
+      push: 'documented',
+    } as const;
+    expect(seen(evidence, 'create', 'cloudrun')).toBe(true);
+    expect(seen(evidence, 'create', 'cloudbase')).toBe(false);
+    expect(seen(undefined, 'list', 'cloudrun')).toBe(false);
+  });
+
+  it('asks nobody again who uses it or is being asked', () => {
+    expect(shareStates.filter(mayAskAgain)).toEqual(['waiting', 'failed', 'expired', 'ended']);
+    for (const state of shareStates) expect(shareTone(state)).toBeTruthy();
+  });
+});

@@ -1,0 +1,52 @@
+import type { CloudEnvs, CloudShare } from '../api/types';
+import type { Tone } from './states';
+
+export type CloudKind = 'cloudbase' | 'cloudrun';
+export const cloudKinds: readonly CloudKind[] = ['cloudbase', 'cloudrun'];
+
+export const shareStates = ['pending', 'sent', 'waiting', 'confirmed', 'failed', 'expired', 'ended'] as const;
+
+const tones: Record<CloudShare['state'], Tone> = {
+  pending: 'working',
+  sent: 'working',
+  waiting: 'action',
+  confirmed: 'good',
+  failed: 'bad',
+  expired: 'ended',
+  ended: 'ended',
+};
+
+export function shareTone(state: CloudShare['state']): Tone {
+  return tones[state] ?? 'idle';
+}
+
+/** mayAskAgain: whoever uses the environment, or is being asked at this moment, is not asked again. */
+export function mayAskAgain(state: CloudShare['state']): boolean {
+  return state === 'waiting' || state === 'failed' || state === 'expired' || state === 'ended';
+}
+
+type Evidence = CloudEnvs['evidence'];
+
+/** seen says that a call was seen in use and is on no official page. */
+export function seen(evidence: Evidence | undefined, what: 'list' | 'create' | 'share', kind: CloudKind): boolean {
+  return evidence?.[`${what}_${kind}`] === 'code';
+}
+
+/** aliasFits: small letters, digits and hyphens, as WeChat takes them. */
+export function aliasFits(alias: string): boolean {
+  return /^[a-z0-9][a-z0-9-]{0,63}$/.test(alias);
+}
+
+/** pathLines reads a whitelist, one path a line; badPath is the first that is none. */
+export function pathLines(text: string): string[] {
+  return [...new Set(text.split(/\s+/).filter((line) => line !== ''))];
+}
+
+export function badPath(paths: readonly string[]): string | undefined {
+  return paths.find((path) => !path.startsWith('/'));
+}
+
+/** words splits a list typed with commas or spaces between. */
+export function words(text: string): string[] {
+  return [...new Set(text.split(/[\s,，;；]+/).filter((word) => word !== ''))];
+}
