@@ -10504,6 +10504,8 @@ export interface operations {
                 state?: string;
                 /** @description Only the newest submission of each merchant. */
                 latest?: boolean;
+                /** @description Part of the merchant's name or of the appid. */
+                q?: string;
             };
             header?: never;
             path?: never;
