@@ -11,6 +11,7 @@ import './styles/merchants.css';
 import './styles/operations.css';
 import './styles/audits.css';
 import './styles/palette.css';
+import './styles/wizard.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './App';

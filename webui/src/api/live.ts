@@ -49,6 +49,7 @@ export function outdated(kind: LiveKind, event: LiveEvent): Key[] | null {
         [...keys.submissions, 'list'],
         ...one(keys.submission, event.id),
         ...one(keys.timeline, event.appid),
+        ...(event.state === 'released' ? [[...keys.authorizers, 'list', 'live-versions']] : []),
         keys.rollouts,
         keys.simulator,
       ];

@@ -188,8 +188,7 @@ export function submissionPageQuery(filter: SubmissionFilter, cursor: string) {
     queryKey: [...keys.submissions, 'list', 'page', filter, cursor],
     // Events say when it is out of date.
     staleTime: 60_000,
-    queryFn: ({ signal }) =>
-      call(api.GET('/submissions', { params: { query: tidy({ ...filter, cursor }) }, signal })),
+    queryFn: ({ signal }) => call(api.GET('/submissions', { params: { query: tidy({ ...filter, cursor }) }, signal })),
   });
 }
 

@@ -33,6 +33,10 @@ export interface SimMerchant {
   trial: SimVersion | null;
   audit: SimAudit | null;
   live: SimVersion | null;
+  /** console_audit runs and was submitted past this platform. */
+  console_audit: SimAudit | null;
+  /** gray is 0 for none, 1 under way, 2 paused, 3 over, 4 taken back. */
+  gray: { status: number; gray_percentage: number };
 }
 
 export interface SimCall {
@@ -69,7 +73,7 @@ export interface SimFault {
 
 export interface SimState {
   ticket_at: string | null;
-  settings: { ticket_push: boolean; audit_rest: number; audit_limit: number };
+  settings: { ticket_push: boolean; audit_rest: number; speedup_rest: number };
   merchants: SimMerchant[] | null;
   audits: SimAudit[] | null;
   pushes: SimPush[] | null;

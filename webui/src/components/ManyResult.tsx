@@ -3,6 +3,9 @@ import type { ManyAnswer } from '../api/types';
 import { Button } from './Button';
 import { Figure, Figures } from './Figures';
 
+/** most is how many of those that were not done are listed. */
+const most = 200;
+
 interface Props {
   answer: ManyAnswer;
   /** nameOf tells who a submission belongs to. */
@@ -18,8 +21,8 @@ export function ManyResult({ answer, nameOf, onAgain, onClose }: Props) {
   return (
     <div className="stack" data-testid="many-result">
       <Figures>
-        <Figure name={t('audits.done', { n: '' })} value={(answer.done ?? []).length} tone="good" testId="many-done" />
-        <Figure name={t('audits.notDone', { n: '' })} value={failed.length} tone="bad" testId="many-failed" />
+        <Figure name={t('audits.doneN')} value={(answer.done ?? []).length} tone="good" testId="many-done" />
+        <Figure name={t('audits.notDoneN')} value={failed.length} tone="bad" testId="many-failed" />
       </Figures>
       {failed.length > 0 && (
         <>
@@ -27,13 +30,14 @@ export function ManyResult({ answer, nameOf, onAgain, onClose }: Props) {
             {t('audits.notDoneHint')}
           </p>
           <ul className="whywho">
-            {failed.map((f) => (
+            {failed.slice(0, most).map((f) => (
               <li key={f.id}>
                 <b>{nameOf(f.id)}</b>
                 <span>{f.detail}</span>
               </li>
             ))}
           </ul>
+          {failed.length > most && <p className="faint">{t('merchants.bulkShownFailed', { n: most })}</p>}
         </>
       )}
       <div className="buttons">

@@ -12,7 +12,11 @@ describe('what a preflight found lacking', () => {
   const items = [
     item('wx1', { code: 'domain_not_on_platform', kind: 'server', names: ['b.example.com', 'a.example.com'] }),
     item('wx2', { code: 'domain_not_on_platform', kind: 'server', names: ['a.example.com'] }),
-    item('wx3', { code: 'domain_not_on_platform', kind: 'webview', names: ['h5.example.com'] }, { code: 'icp_missing' }),
+    item(
+      'wx3',
+      { code: 'domain_not_on_platform', kind: 'webview', names: ['h5.example.com'] },
+      { code: 'icp_missing' },
+    ),
     item('wx4', { code: 'privacy_missing', names: ['Location'] }),
     { appid: 'wx5', nick_name: '', blockers: null },
   ];

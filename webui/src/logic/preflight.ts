@@ -19,7 +19,10 @@ export function lackingKeys(items: readonly PreflightItem[]): string[] {
 }
 
 /** withKeys adds rows for keys that have none. */
-export function withKeys<R extends { privacy_key: string; privacy_text: string }>(rows: readonly R[], wanted: string[]) {
+export function withKeys<R extends { privacy_key: string; privacy_text: string }>(
+  rows: readonly R[],
+  wanted: string[],
+) {
   const there = new Set(rows.map((row) => row.privacy_key.trim()));
   return [...rows, ...wanted.filter((k) => !there.has(k)).map((k) => ({ privacy_key: k, privacy_text: '' }))];
 }

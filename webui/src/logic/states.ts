@@ -60,8 +60,12 @@ export type SubmissionAction = (typeof submissionActions)[number];
 
 const unfinished: readonly string[] = submissionStates.slice(0, 11);
 
-/** actionsFor lists what an operator may do in a state, the most likely first. The server has the last word. */
-export function actionsFor(state: string): SubmissionAction[] {
+/**
+ * actionsFor lists what an operator may do in a state, the most likely first; gray says that a gray release is under way.
+ * The server has the last word.
+ */
+export function actionsFor(state: string, gray = false): SubmissionAction[] {
+  if (state === 'releasing' && gray) return ['release', 'cancel'];
   switch (state) {
     case 'trial':
       return ['submit', 'cancel'];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkForm } from './rollout';
-import { emptyDraft, readDraft, stepOf, steps, stepState, told, untouched, writeDraft } from './wizard';
+import { emptyDraft, readDraft, stepOf, stepState, steps, told, untouched, writeDraft } from './wizard';
 
 describe('a step of the wizard', () => {
   it('owns every field that the form can find wrong', () => {
@@ -49,7 +49,11 @@ describe('a draft', () => {
   });
   it('of an older or broken program is filled up or forgotten', () => {
     const old = JSON.stringify({ user: 'ann', form: { name: 'autumn' }, left: ['gone', steps[0]] });
-    expect(readDraft(old, 'ann')).toEqual({ ...emptyDraft(), form: { ...emptyDraft().form, name: 'autumn' }, left: ['template'] });
+    expect(readDraft(old, 'ann')).toEqual({
+      ...emptyDraft(),
+      form: { ...emptyDraft().form, name: 'autumn' },
+      left: ['template'],
+    });
     expect(untouched(readDraft('{', 'ann'))).toBe(true);
     expect(untouched(readDraft('null', 'ann'))).toBe(true);
   });

@@ -38,7 +38,17 @@ export function stepOf(field: string): Step {
 }
 
 // What is missing is told once a step was left, what is wrong at once.
-const missing = new Set(['required', 'template', 'targets', 'labels', 'contact', 'notice', 'privacyText', 'auditPage', 'ugc']);
+const missing = new Set([
+  'required',
+  'template',
+  'targets',
+  'labels',
+  'contact',
+  'notice',
+  'privacyText',
+  'auditPage',
+  'ugc',
+]);
 
 /** told leaves out what is only missing yet in steps that were not left so far. */
 export function told(errors: FormErrors, left: readonly Step[]): FormErrors {

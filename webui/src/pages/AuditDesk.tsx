@@ -2,8 +2,7 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { useCallback, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
-import { auditSummaryQuery, auditsQuery } from '../api/audits';
-import { api, call, newIdempotencyKey } from '../api/client';
+import { actOnMany, auditSummaryQuery, auditsQuery } from '../api/audits';
 import { keys } from '../api/queries';
 import type { Audit, AuditFilter, AuditSummary, ManyAction, ManyAnswer, RejectionReason } from '../api/types';
 import { Button } from '../components/Button';
@@ -255,12 +254,7 @@ function List({ filter, onResubmit }: { filter: AuditFilter; onResubmit: (ids: s
       ok: t(`audits.actions.${key}`),
       danger: action === 'withdraw',
       run: async () => {
-        const done = await call(
-          api.POST('/submissions/bulk', {
-            params: { header: { 'Idempotency-Key': newIdempotencyKey() } },
-            body: { ids: some, action },
-          }),
-        );
+        const done = await actOnMany(action, some);
         setActed(action);
         setAnswer(done);
         setIds(new Set());

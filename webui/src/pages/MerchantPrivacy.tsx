@@ -16,8 +16,7 @@ import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { ownerFields } from '../logic/rollout';
 
-type Guideline =
-  paths['/authorizers/{appid}/privacy']['get']['responses'][200]['content']['application/json'];
+type Guideline = paths['/authorizers/{appid}/privacy']['get']['responses'][200]['content']['application/json'];
 
 function Edit({ appid, now, onClose }: { appid: string; now: Guideline; onClose: () => void }) {
   const { t } = useTranslation();
@@ -27,7 +26,10 @@ function Edit({ appid, now, onClose }: { appid: string; now: Guideline; onClose:
     const rows = now.setting_list ?? [];
     const known = new Set(rows.map((r) => r.privacy_key));
     // What the code uses and nobody has explained yet stands there to be filled in.
-    return [...rows, ...(now.missing ?? []).filter((k) => !known.has(k)).map((k) => ({ privacy_key: k, privacy_text: '' }))];
+    return [
+      ...rows,
+      ...(now.missing ?? []).filter((k) => !known.has(k)).map((k) => ({ privacy_key: k, privacy_text: '' })),
+    ];
   });
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -39,7 +41,10 @@ function Edit({ appid, now, onClose }: { appid: string; now: Guideline; onClose:
       const saved = await call(
         api.PUT('/authorizers/{appid}/privacy', {
           params: { path: { appid } },
-          body: { owner_setting: owner, setting_list: rows.filter((r) => r.privacy_key !== '' || r.privacy_text !== '') },
+          body: {
+            owner_setting: owner,
+            setting_list: rows.filter((r) => r.privacy_key !== '' || r.privacy_text !== ''),
+          },
         }),
       );
       client.setQueryData(privacyQuery(appid).queryKey, saved);
@@ -67,7 +72,7 @@ function Edit({ appid, now, onClose }: { appid: string; now: Guideline; onClose:
             <Input value={owner[f] ?? ''} onChange={(v) => setOwner((old) => ({ ...old, [f]: v }))} />
           </Field>
         ))}
-        <Field name="notice-method" label={t('newRollout.noticeMethod')}>
+        <Field name="notice-method" label={t('newRollout.notice')}>
           <Input
             value={owner.notice_method ?? ''}
             onChange={(v) => setOwner((old) => ({ ...old, notice_method: v }))}
@@ -111,23 +116,15 @@ export function MerchantPrivacy({ appid }: { appid: string }) {
                 brief
                 items={[
                   [t('byhand.detected'), (now.detected ?? []).join(', ')],
-                  ...ownerFields.map((f): [string, string] => [
-                    t(`newRollout.owner.${f}`),
-                    now.owner_setting[f] ?? '',
-                  ]),
-                  [t('newRollout.noticeMethod'), now.owner_setting.notice_method ?? ''],
+                  ...ownerFields.map((f): [string, string] => [t(`newRollout.owner.${f}`), now.owner_setting[f] ?? '']),
+                  [t('newRollout.notice'), now.owner_setting.notice_method ?? ''],
                   ...(now.setting_list ?? []).map((r): [string, string] => [r.privacy_key, r.privacy_text]),
                   [t('byhand.updatedAt'), now.updated_at && <Time key="at" value={now.updated_at} />],
                 ]}
               />
               {may && (
                 <div className="buttons">
-                  <Button
-                    variant="outline"
-                    theme="default"
-                    onClick={() => setEditing(true)}
-                    data-testid="edit-privacy"
-                  >
+                  <Button variant="outline" theme="default" onClick={() => setEditing(true)} data-testid="edit-privacy">
                     {t('byhand.edit')}
                   </Button>
                 </div>

@@ -153,9 +153,7 @@ function GrayBox({ appid, versions }: { appid: string; versions: Versions }) {
               danger: true,
               run: () =>
                 done(
-                  call(
-                    api.POST('/authorizers/{appid}/gray-cancel', { params: { path: { appid }, header: header() } }),
-                  ),
+                  call(api.POST('/authorizers/{appid}/gray-cancel', { params: { path: { appid }, header: header() } })),
                 ),
             })
           }

@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router-dom';
 import { fieldErrors, type Problem } from '../api/problem';
@@ -51,7 +51,7 @@ const serverFields = [
   'start_at',
 ] as const;
 
-const parts: Record<Exclude<Step, 'check'>, (props: PartProps) => React.ReactNode> = {
+const parts: Record<Exclude<Step, 'check'>, (props: PartProps) => ReactNode> = {
   template: TemplateStep,
   targets: TargetsStep,
   version: VersionStep,
@@ -98,7 +98,7 @@ export default function NewRollout() {
   // What the address asks for is taken over once; then the address only says the step, and a reload keeps the draft.
   const taken = useRef(false);
   const named =
-    wished.template === null
+    wished.template === null || templates.isError
       ? null
       : templates.data && (itemsOf(templates).find((tpl) => String(tpl.template_id) === wished.template) ?? null);
   const ready = wished.any && named !== undefined;

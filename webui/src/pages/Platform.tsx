@@ -20,6 +20,7 @@ import { TextArea } from '../components/TextArea';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { oneOf } from '../logic/oneof';
+import { difference } from '../logic/domains';
 import { splitList } from '../logic/text';
 import { ticketTone } from '../logic/ticket';
 import { duration } from '../logic/time';
@@ -430,16 +431,58 @@ function WhitelistPanel() {
   );
 }
 
+const domainKinds = ['server', 'webview'] as const;
+
+/** Copies says where the two copies of the platform's lists are not the same. */
 function Copies({ domains }: { domains: PlatformDomains }) {
   const { t } = useTranslation();
-  const rows: [string, string[]][] = (['published', 'testing', 'invalid'] as const).flatMap((copy) =>
-    (['server', 'webview'] as const).flatMap((kind): [string, string[]][] => {
-      const list = domains[copy]?.[kind] ?? [];
-      return list.length > 0 ? [[`${t(`platform.${copy}`)} · ${t(`platform.${kind}`)}`, list]] : [];
-    }),
+  const parts = domainKinds.map((kind) => ({
+    kind,
+    ...difference(domains.testing?.[kind] ?? [], domains.published?.[kind] ?? []),
+  }));
+  const any = domainKinds.some((kind) => (domains[kind] ?? []).length > 0);
+  if (parts.every((p) => p.onlyTesting.length + p.onlyPublished.length === 0)) {
+    return any ? (
+      <p className="faint" data-testid="copies-same">
+        {t('domainCopies.same')}
+      </p>
+    ) : null;
+  }
+  const rows = parts.flatMap(({ kind, onlyTesting, onlyPublished }): [string, string[]][] => [
+    [`${t('domainCopies.onlyTesting')} · ${t(`platform.${kind}`)}`, onlyTesting],
+    [`${t('domainCopies.onlyPublished')} · ${t(`platform.${kind}`)}`, onlyPublished],
+  ]);
+  return (
+    <div className="banner" data-testid="copies-differ">
+      <b>{t('domainCopies.differ')}</b>
+      <p>{t('domainCopies.differHint')}</p>
+      <Pairs
+        items={rows
+          .filter(([, list]) => list.length > 0)
+          .map(([name, list]) => [name, <code key={name}>{list.join('\n')}</code>])}
+      />
+    </div>
   );
-  if (rows.length === 0) return null;
-  return <Pairs items={rows.map(([name, list]) => [name, <code key={name}>{list.join('\n')}</code>])} />;
+}
+
+/** DomainProblems are the names that WeChat refused in the change just made, and why. */
+function DomainProblems({ domains }: { domains: PlatformDomains }) {
+  const { t } = useTranslation();
+  const problems = domains.problems ?? [];
+  if (problems.length === 0) return null;
+  return (
+    <div className="banner banner--bad" role="alert" data-testid="domain-problems">
+      <b>{t('domainCopies.problems')}</b>
+      <ul>
+        {problems.map((p) => (
+          <li key={`${p.kind} ${p.name}`}>
+            <code>{p.name}</code> <span className="faint">{t(`platform.${p.kind}`)}</span>
+            <p>{p.detail}</p>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
 }
 
 function DomainsForm({ domains }: { domains: PlatformDomains }) {
@@ -462,6 +505,7 @@ function DomainsForm({ domains }: { domains: PlatformDomains }) {
           <TextArea code rows={4} value={webview} onChange={setWebview} placeholder="shop.example.com" />
         </Field>
       </div>
+      <DomainProblems domains={domains} />
       <Copies domains={domains} />
       {may && (
         <div>
@@ -498,7 +542,7 @@ function DomainsForm({ domains }: { domains: PlatformDomains }) {
 function ConfirmFile() {
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
-  const [file, setFile] = useState<{ file_name: string; file_content: string } | null>(null);
+  const [file, setFile] = useState<{ file_name: string; file_content: string; url: string } | null>(null);
   const [error, setError] = useState<unknown>(null);
   async function get() {
     setBusy(true);
@@ -526,16 +570,25 @@ function ConfirmFile() {
       <p className="muted">{t('platform.confirmFileHint')}</p>
       {error !== null && <ProblemPanel compact error={error} />}
       {file ? (
-        <div className="copyline">
-          <code>
-            {file.file_name} {file.file_content}
-          </code>
-          <Button size="small" variant="text" onClick={download}>
-            {t('platform.download')}
-          </Button>
+        <div data-testid="confirm-file">
+          <div className="copyline">
+            <code>
+              {file.file_name} {file.file_content}
+            </code>
+            <Button size="small" variant="text" onClick={download} data-testid="download-confirm-file">
+              {t('platform.download')}
+            </Button>
+          </div>
+          <p className="muted">
+            {t('domainCopies.fileUrl')}{' '}
+            <a href={file.url} target="_blank" rel="noreferrer">
+              {file.url}
+            </a>
+          </p>
+          <p className="muted">{t('domainCopies.fileElsewhere')}</p>
         </div>
       ) : (
-        <Button size="small" variant="outline" theme="default" loading={busy} onClick={() => void get()}>
+        <Button size="small" variant="outline" theme="default" loading={busy} onClick={() => void get()} data-testid="get-confirm-file">
           {t('platform.confirmFileGet')}
         </Button>
       )}

@@ -1,30 +1,26 @@
-import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useParams } from 'react-router-dom';
 import { DownloadIcon } from 'tdesign-icons-react';
 import { api, call } from '../api/client';
-import { keys, rolloutQuery, submissionsQuery } from '../api/queries';
-import type { Rollout, SubmissionItem } from '../api/types';
+import { keys, rolloutQuery } from '../api/queries';
+import type { Rollout } from '../api/types';
 import { Button } from '../components/Button';
 import { useConfirm } from '../components/Confirm';
-import { type Column, DataList } from '../components/DataList';
-import { Merchant } from '../components/Face';
 import { PageHead, Pairs, Panel } from '../components/PageHead';
-import { EmptyNote, QueryView } from '../components/QueryView';
+import { QueryView } from '../components/QueryView';
 import { SidePanel } from '../components/SidePanel';
-import { StateBar, StatePicker, ToneLegend } from '../components/StateBar';
-import { RolloutTag, SubmissionTag, ToneTag } from '../components/StateTag';
+import { StateBar, ToneLegend } from '../components/StateBar';
+import { RolloutTag, ToneTag } from '../components/StateTag';
 import { useCan } from '../components/session';
-import { Time } from '../components/Time';
-import { Trouble } from '../components/Trouble';
 import { toast } from '../components/toast';
-import { useFilter } from '../components/useFilter';
 import { useNow } from '../components/useNow';
 import { paceOf } from '../logic/board';
 import { finishedPercent, type RolloutAction, rolloutActionsFor } from '../logic/states';
 import { absolute, told } from '../logic/time';
 import { RolloutEdit } from './RolloutEdit';
+import { RolloutMerchants } from './RolloutMerchants';
 import { RolloutRollback } from './RolloutRollback';
 import { StrategyWords, WindowWords } from './StrategyWords';
 import { SubmissionView } from './SubmissionView';
@@ -186,75 +182,6 @@ function Summary({ rollout }: { rollout: Rollout }) {
   );
 }
 
-/** Waits says what a submission without trouble waits for. */
-function Waits({ submission, manual }: { submission: SubmissionItem; manual: boolean }) {
-  const { t, i18n } = useTranslation();
-  const now = useNow();
-  const { state, wait_until: until } = submission;
-  if (state === 'queued') return <span className="faint">{t('submission.waitsForTurn')}</span>;
-  if (state === 'trial') return <span className="faint">{t('submission.waitsForSubmit')}</span>;
-  if (state === 'approved' && manual) return <span className="faint">{t('submission.waitsForRelease')}</span>;
-  if (!until || ['released', 'superseded', 'canceled'].includes(state)) return <span className="none">—</span>;
-  const at = Date.parse(until);
-  return (
-    <span className="faint" title={absolute(at, i18n.language)}>
-      {t('submission.nextLook', { time: told(at, now, i18n.language) })}
-    </span>
-  );
-}
-
-function Merchants({ rollout }: { rollout: Rollout }) {
-  const { t } = useTranslation();
-  const [filter, setFilter] = useFilter(['state']);
-  const list = useInfiniteQuery(submissionsQuery({ rollout_id: rollout.id, state: filter.state, limit: 50 }));
-  const byHand = rollout.spec.release?.mode === 'manual';
-  const search = filter.state ? `?state=${filter.state}` : '';
-  const columns: Column<SubmissionItem>[] = [
-    {
-      key: 'name',
-      title: t('authorizers.name'),
-      card: 'head',
-      render: (s) => (
-        <Link
-          className="plain"
-          to={`/rollouts/${rollout.id}/${s.id}${search}`}
-          data-testid={`open-submission-${s.appid}`}
-        >
-          <Merchant name={s.nick_name} appid={s.appid} />
-        </Link>
-      ),
-    },
-    { key: 'state', title: t('common.state'), card: 'corner', render: (s) => <SubmissionTag state={s.state} /> },
-    {
-      key: 'note',
-      title: t('common.details'),
-      width: '40%',
-      render: (s) => <Trouble submission={s} otherwise={<Waits submission={s} manual={byHand} />} />,
-    },
-    { key: 'at', title: t('common.updatedAt'), render: (s) => <Time value={s.updated_at ?? s.created_at} /> },
-  ];
-  return (
-    <div className="panel panel--flush" data-testid="rollout-merchants">
-      <div className="panel__filter">
-        <StatePicker
-          counts={rollout.counts}
-          total={rollout.total}
-          picked={filter.state}
-          onPick={(s) => setFilter('state', s)}
-        />
-      </div>
-      <DataList
-        query={list}
-        testId="submission"
-        label={t('nav.authorizers')}
-        rowKey={(s) => s.appid}
-        columns={columns}
-        empty={<EmptyNote title={t('submission.empty')} />}
-      />
-    </div>
-  );
-}
-
 export default function RolloutPage() {
   const { t } = useTranslation();
   const navigate = useNavigate();
@@ -312,7 +239,7 @@ export default function RolloutPage() {
         {(rollout) => (
           <>
             <Summary rollout={rollout} />
-            <Merchants rollout={rollout} />
+            <RolloutMerchants key={rollout.id} rollout={rollout} />
           </>
         )}
       </QueryView>

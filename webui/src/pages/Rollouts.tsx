@@ -22,6 +22,9 @@ export default function Rollouts() {
   return (
     <>
       <PageHead title={t('rollouts.title')}>
+        <ButtonLink to="/profiles" variant="outline" testId="to-profiles">
+          {t('profiles.title')}
+        </ButtonLink>
         {may && (
           <ButtonLink to="/rollouts/new" testId="new-rollout">
             {t('rollouts.create')}

@@ -16,33 +16,15 @@ import { PushName } from '../components/PushName';
 import { EmptyNote, Loading, QueryView } from '../components/QueryView';
 import { SearchBox } from '../components/SearchBox';
 import { Segmented } from '../components/Segmented';
+import { SidePanel } from '../components/SidePanel';
 import { LinkTag, ToneTag } from '../components/StateTag';
 import { TextArea } from '../components/TextArea';
 import { Time } from '../components/Time';
-import { toast } from '../components/toast';
+import { useControl } from '../components/useControl';
 import { useFilter } from '../components/useFilter';
 import { oneOf } from '../logic/oneof';
 import NotFound from './NotFound';
-
-/** useControl does something in the simulator and reads its state again. */
-function useControl() {
-  const { t } = useTranslation();
-  const client = useQueryClient();
-  const [busy, setBusy] = useState('');
-  async function act(name: string, ...call: Parameters<typeof control>) {
-    setBusy(name);
-    try {
-      await control(...call);
-      toast.success(name === 'fault' ? t('simulator.injected') : t('common.done'));
-    } catch (thrown) {
-      toast.problem(thrown, t('problem.generic'));
-    } finally {
-      setBusy('');
-      await client.invalidateQueries({ queryKey: keys.simulator });
-    }
-  }
-  return { act, busy };
-}
+import { SimulatorConsole } from './SimulatorConsole';
 
 function OpenLinks() {
   const { t } = useTranslation();
@@ -100,6 +82,8 @@ function Merchants({ state }: { state: SimState }) {
   const client = useQueryClient();
   const { act, busy } = useControl();
   const [q, setQ] = useState('');
+  const [atConsole, setAtConsole] = useState('');
+  const opened = (state.merchants ?? []).find((m) => m.appid === atConsole);
   const word = q.toLowerCase();
   const rows = (state.merchants ?? []).filter(
     (m) => m.appid.toLowerCase().includes(word) || m.nick_name.toLowerCase().includes(word),
@@ -144,25 +128,36 @@ function Merchants({ state }: { state: SimState }) {
               align: 'end',
               render: (m) =>
                 m.authorized ? (
-                  <Button
-                    size="small"
-                    variant="text"
-                    theme="danger"
-                    data-testid={`sim-revoke-${m.appid}`}
-                    onClick={() =>
-                      confirm({
-                        title: t('simulator.revokeConfirm', { name: m.nick_name || m.appid }),
-                        ok: t('simulator.revoke'),
-                        danger: true,
-                        run: async () => {
-                          await control('POST', `merchants/${m.appid}/revoke`);
-                          await client.invalidateQueries({ queryKey: keys.simulator });
-                        },
-                      })
-                    }
-                  >
-                    {t('simulator.revoke')}
-                  </Button>
+                  <span className="buttons">
+                    <Button
+                      size="small"
+                      variant="text"
+                      theme="default"
+                      data-testid={`sim-console-${m.appid}`}
+                      onClick={() => setAtConsole(m.appid)}
+                    >
+                      {t('simulator.console.open')}
+                    </Button>
+                    <Button
+                      size="small"
+                      variant="text"
+                      theme="danger"
+                      data-testid={`sim-revoke-${m.appid}`}
+                      onClick={() =>
+                        confirm({
+                          title: t('simulator.revokeConfirm', { name: m.nick_name || m.appid }),
+                          ok: t('simulator.revoke'),
+                          danger: true,
+                          run: async () => {
+                            await control('POST', `merchants/${m.appid}/revoke`);
+                            await client.invalidateQueries({ queryKey: keys.simulator });
+                          },
+                        })
+                      }
+                    >
+                      {t('simulator.revoke')}
+                    </Button>
+                  </span>
                 ) : (
                   <Button
                     size="small"
@@ -179,6 +174,14 @@ function Merchants({ state }: { state: SimState }) {
           ]}
         />
       </Panel>
+      <SidePanel
+        title={t('simulator.console.title')}
+        open={opened !== undefined}
+        onClose={() => setAtConsole('')}
+        testId="sim-console"
+      >
+        {opened && <SimulatorConsole merchant={opened} />}
+      </SidePanel>
     </>
   );
 }
@@ -465,6 +468,7 @@ function Faults({ state }: { state: SimState }) {
             </p>
           )}
         </Panel>
+        <Quota state={state} />
         <Panel title={t('simulator.clock')}>
           <div className="buttons buttons--start">
             <Button
@@ -502,6 +506,44 @@ function Faults({ state }: { state: SimState }) {
         </Panel>
       </div>
     </div>
+  );
+}
+
+/** Quota changes what WeChat leaves the provider this month. */
+function Quota({ state }: { state: SimState }) {
+  const { t } = useTranslation();
+  const { act, busy } = useControl();
+  const { audit_rest, speedup_rest } = state.settings;
+  const [audits, setAudits] = useState(String(audit_rest));
+  const [speedups, setSpeedups] = useState(String(speedup_rest));
+  const whole = (text: string) => /^\d{1,6}$/.test(text.trim());
+  return (
+    <Panel
+      title={t('simulator.quota')}
+      hint={t('simulator.quotaHint', { audits: audit_rest, speedups: speedup_rest })}
+      testId="sim-quota"
+    >
+      <div className="form__row">
+        <Field name="quota-audits" label={t('audits.quota')}>
+          <Input value={audits} onChange={setAudits} />
+        </Field>
+        <Field name="quota-speedups" label={t('audits.speedups')}>
+          <Input value={speedups} onChange={setSpeedups} />
+        </Field>
+      </div>
+      <Button
+        variant="outline"
+        theme="default"
+        disabled={!whole(audits) || !whole(speedups)}
+        loading={busy === 'quota'}
+        data-testid="sim-set-quota"
+        onClick={() =>
+          void act('quota', 'PATCH', 'settings', { audit_rest: Number(audits), speedup_rest: Number(speedups) })
+        }
+      >
+        {t('simulator.setQuota')}
+      </Button>
+    </Panel>
   );
 }
 

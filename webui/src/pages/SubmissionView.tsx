@@ -50,7 +50,7 @@ function Actions({ submission }: { submission: Submission }) {
   const client = useQueryClient();
   const confirm = useConfirm();
   const may = useCan('operator');
-  const actions = actionsFor(submission.state);
+  const actions = actionsFor(submission.state, Boolean(submission.gray));
   if (!may || actions.length === 0) return null;
   return (
     <div className="buttons" data-testid="submission-actions">

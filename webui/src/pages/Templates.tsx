@@ -1,17 +1,21 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { api, call, newIdempotencyKey } from '../api/client';
+import { asProblem } from '../api/problem';
 import { draftsQuery, keys, templatesQuery } from '../api/queries';
 import type { Draft, Template } from '../api/types';
 import { Button, ButtonLink } from '../components/Button';
 import { useConfirm } from '../components/Confirm';
-import { type Column, DataList } from '../components/DataList';
+import { type Column, DataList, itemsOf } from '../components/DataList';
 import { PageHead, Panel } from '../components/PageHead';
 import { EmptyNote } from '../components/QueryView';
 import { ToneTag } from '../components/StateTag';
 import { useCan } from '../components/session';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
+import { belowAddress, LiveVersions } from './LiveVersions';
+
+const mostTemplates = 200;
 
 function Source({ row }: { row: Draft | Template }) {
   return (
@@ -48,20 +52,46 @@ export default function Templates() {
     });
   }
 
+  async function removed(template: Template, force: boolean) {
+    await call(
+      api.DELETE('/templates/{template_id}', {
+        params: { path: { template_id: String(template.template_id) }, query: force ? { force } : {} },
+      }),
+    );
+    await client.invalidateQueries({ queryKey: keys.templates });
+    toast.success(t('templates.deleted'));
+  }
+
   function remove(template: Template) {
+    const { template_id: id, user_version: version, used_by: used, live } = template;
+    const hint = (
+      <>
+        <p>{t('templates.deleteHint')}</p>
+        {used > 0 && <p className="note--bad">{t('library.deleteUsed', { n: used })}</p>}
+        {live > 0 && <p>{t('library.deleteLive', { n: live })}</p>}
+      </>
+    );
     confirm({
-      title: t('templates.deleteConfirm', { id: template.template_id, version: template.user_version }),
-      hint: t('templates.deleteHint'),
+      title: t('templates.deleteConfirm', { id, version }),
+      hint,
       ok: t('templates.delete'),
       danger: true,
       run: async () => {
-        await call(
-          api.DELETE('/templates/{template_id}', {
-            params: { path: { template_id: String(template.template_id) } },
-          }),
-        );
-        await client.invalidateQueries({ queryKey: keys.templates });
-        toast.success(t('templates.deleted'));
+        try {
+          await removed(template, false);
+        } catch (thrown) {
+          // The dialog now asks anew; what was thrown stays in it and names the rollouts.
+          if (asProblem(thrown).status === 409) {
+            confirm({
+              title: t('library.forceConfirm', { id }),
+              hint,
+              ok: t('library.force'),
+              danger: true,
+              run: () => removed(template, true),
+            });
+          }
+          throw thrown;
+        }
       },
     });
   }
@@ -86,6 +116,26 @@ export default function Templates() {
     },
     ...shared<Template>(),
     {
+      key: 'used',
+      title: t('library.usedBy'),
+      render: (r) =>
+        r.used_by > 0 ? (
+          <span data-testid={`template-used-${r.template_id}`}>{t('library.usedByN', { n: r.used_by })}</span>
+        ) : (
+          <span className="none">{t('library.unused')}</span>
+        ),
+    },
+    {
+      key: 'live',
+      title: t('library.live'),
+      render: (r) =>
+        r.live > 0 ? (
+          <span data-testid={`template-live-${r.template_id}`}>{t('library.liveN', { n: r.live })}</span>
+        ) : (
+          <span className="none">{t('library.unused')}</span>
+        ),
+    },
+    {
       key: 'actions',
       title: '',
       card: 'foot',
@@ -102,6 +152,14 @@ export default function Templates() {
             >
               {t('templates.delete')}
             </Button>
+            <ButtonLink
+              to={belowAddress(r.user_version, r.template_id)}
+              testId={`below-template-${r.template_id}`}
+              small
+              variant="outline"
+            >
+              {t('library.belowShort')}
+            </ButtonLink>
             <ButtonLink
               to={`/rollouts/new?template_id=${r.template_id}`}
               testId={`use-template-${r.template_id}`}
@@ -134,13 +192,14 @@ export default function Templates() {
       align: 'end',
       render: (r) =>
         may && (
-          <Button size="small" variant="outline" onClick={() => add(r)} data-testid={`add-draft-${r.draft_id}`}>
+          <Button size="small" variant="outline" disabled={left === 0} onClick={() => add(r)} data-testid={`add-draft-${r.draft_id}`}>
             {t('templates.add')}
           </Button>
         ),
     },
   ];
 
+  const left = Math.max(0, mostTemplates - itemsOf(templates).length);
   return (
     <>
       <PageHead title={t('templates.title')}>
@@ -156,7 +215,23 @@ export default function Templates() {
           {t('common.refresh')}
         </Button>
       </PageHead>
-      <Panel title={t('templates.library')}>
+      <LiveVersions
+        templateOf={(version) => itemsOf(templates).find((tpl) => tpl.user_version === version)?.template_id}
+      />
+      <Panel
+        title={t('templates.library')}
+        hint={
+          templates.data &&
+          (left > 0 ? t('library.limitHint', { most: mostTemplates, left }) : t('library.limitFull'))
+        }
+        extra={
+          templates.data && (
+            <span className={left > 10 ? 'count' : 'count note--bad'} data-testid="template-limit">
+              {t('library.limit', { n: mostTemplates - left, most: mostTemplates })}
+            </span>
+          )
+        }
+      >
         <DataList
           query={templates}
           columns={templateColumns}
