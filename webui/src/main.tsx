@@ -9,6 +9,7 @@ import './styles/messages.css';
 import './styles/forwarding.css';
 import './styles/merchants.css';
 import './styles/operations.css';
+import './styles/admin.css';
 import './styles/palette.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
