@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -64,6 +65,16 @@ func (s *Service) syncItems(ctx context.Context, run *Sync) (more bool, err erro
 	}
 }
 
+// containSync takes a panic for a failure of one merchant, which must not end the process.
+func containSync(item syncItem, work func() syncResult) (r syncResult) {
+	defer func() {
+		if p := recover(); p != nil {
+			r = syncResult{item: item, err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+		}
+	}()
+	return work()
+}
+
 // syncBatch does items side by side and saves what becomes of them as it goes.
 func (s *Service) syncBatch(ctx context.Context, run *Sync, items []syncItem) error {
 	workCtx, stop := context.WithCancel(ctx)
@@ -74,7 +85,7 @@ func (s *Service) syncBatch(ctx context.Context, run *Sync, items []syncItem) er
 		workers.Go(func() {
 			for item := range todo {
 				began := time.Now()
-				r := s.syncOne(workCtx, run, item)
+				r := containSync(item, func() syncResult { return s.syncOne(workCtx, run, item) })
 				r.began, r.ended = began, time.Now()
 				if workCtx.Err() == nil || r.err == nil {
 					results <- r

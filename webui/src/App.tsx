@@ -1,4 +1,4 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { lazy, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { createBrowserRouter, RouterProvider } from 'react-router-dom';
@@ -35,6 +35,13 @@ const page = {
   Platform: lazy(() => import('./pages/Platform')),
   Simulator: lazy(() => import('./pages/Simulator')),
   Account: lazy(() => import('./pages/Account')),
+  Users: lazy(() => import('./pages/Users')),
+  ApiKeys: lazy(() => import('./pages/ApiKeys')),
+  Security: lazy(() => import('./pages/Security')),
+  AuditLog: lazy(() => import('./pages/AuditLog')),
+  System: lazy(() => import('./pages/System')),
+  CloudEnvs: lazy(() => import('./pages/CloudEnvs')),
+  CloudEnvPage: lazy(() => import('./pages/CloudEnvPage')),
   NotFound: lazy(() => import('./pages/NotFound')),
 };
 
@@ -72,6 +79,13 @@ const router = createBrowserRouter(
             { path: 'tokens', element: <page.Tokens /> },
             { path: 'platform', element: <page.Platform /> },
             { path: 'simulator', element: <page.Simulator /> },
+            { path: 'cloud-envs', element: <page.CloudEnvs /> },
+            { path: 'cloud-envs/:env/:id?', element: <page.CloudEnvPage /> },
+            { path: 'users/:id?', element: <page.Users /> },
+            { path: 'api-keys', element: <page.ApiKeys /> },
+            { path: 'security', element: <page.Security /> },
+            { path: 'audit-log', element: <page.AuditLog /> },
+            { path: 'system', element: <page.System /> },
             { path: 'account', element: <page.Account /> },
             { path: '*', element: <page.NotFound /> },
           ],
@@ -88,7 +102,15 @@ function retry(failures: number, error: unknown): boolean {
   return failures < 2 && (status === 0 || status === 503 || status === 504);
 }
 
-const client = new QueryClient({
+function lookAgain(error: unknown) {
+  // From now on a second factor is required of this user: the session says so, too.
+  if (error instanceof Problem && error.code === 'totp_setup_required') {
+    void client.invalidateQueries({ queryKey: keys.session });
+  }
+}
+
+const client: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: lookAgain }),
   defaultOptions: {
     queries: { retry, staleTime: 10_000, refetchOnWindowFocus: true },
     mutations: { retry: false },

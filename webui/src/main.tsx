@@ -10,6 +10,7 @@ import './styles/forwarding.css';
 import './styles/merchants.css';
 import './styles/operations.css';
 import './styles/audits.css';
+import './styles/admin.css';
 import './styles/palette.css';
 import './styles/wizard.css';
 import { StrictMode } from 'react';

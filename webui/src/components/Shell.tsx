@@ -1,25 +1,31 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, Navigate, NavLink, Outlet, useLocation, useNavigationType, useRouteError } from 'react-router-dom';
 import {
   AddRectangleIcon,
   ChatMessageIcon,
+  CloudIcon,
   DashboardIcon,
+  HistoryIcon,
   KeyIcon,
   LayersIcon,
   Link1Icon,
+  LockOnIcon,
   NotificationIcon,
   PlayCircleIcon,
   RelationIcon,
   RocketIcon,
   SendIcon,
+  ServerIcon,
   SettingIcon,
   ShopIcon,
   SwapIcon,
   AssignmentCheckedIcon,
   TranslateIcon,
   UserCircleIcon,
+  UserIcon,
+  UserPasswordIcon,
   ViewListIcon,
 } from 'tdesign-icons-react';
 import { Drawer } from 'tdesign-react';
@@ -66,16 +72,30 @@ const groups = [
     places: [
       { to: '/platform', key: 'platform', icon: <SettingIcon /> },
       { to: '/notices', key: 'notices', icon: <NotificationIcon /> },
-      { to: '/tokens', key: 'tokens', icon: <KeyIcon /> },
+      { to: '/tokens', key: 'tokens', icon: <KeyIcon />, role: 'operator' },
+    ],
+  },
+  {
+    key: 'admin',
+    places: [
+      { to: '/cloud-envs', key: 'cloudEnvs', icon: <CloudIcon /> },
+      { to: '/users', key: 'users', icon: <UserIcon />, role: 'admin' },
+      { to: '/api-keys', key: 'apiKeys', icon: <UserPasswordIcon />, role: 'admin' },
+      { to: '/security', key: 'security', icon: <LockOnIcon />, role: 'admin' },
+      { to: '/audit-log', key: 'auditLog', icon: <HistoryIcon />, role: 'operator' },
+      { to: '/system', key: 'system', icon: <ServerIcon />, role: 'admin' },
     ],
   },
 ] as const;
+
+const SecondFactorRequired = lazy(() => import('../pages/SecondFactorRequired'));
 
 type PlaceKey = (typeof groups)[number]['places'][number]['key'];
 
 function Nav({ simulation, onGo }: { simulation: boolean; onGo?: () => void }) {
   const { t } = useTranslation();
-  const tokens = useCan('operator');
+  const may = { operator: useCan('operator'), admin: useCan('admin') };
+  const shown = (part: object) => !('role' in part) || may[part.role as 'operator' | 'admin'];
   return (
     <nav className="nav" aria-label={t('app.main')} data-testid="nav">
       {groups.map((g) => (
@@ -83,7 +103,7 @@ function Nav({ simulation, onGo }: { simulation: boolean; onGo?: () => void }) {
           {g.key !== 'start' && <h2 className="nav__title">{t(`navGroup.${g.key}`)}</h2>}
           {g.places.map(
             (p) =>
-              (p.key !== 'tokens' || tokens) && (
+              shown(p) && (
                 <NavLink key={p.to} to={p.to} end={'end' in p} onClick={onGo} data-testid={`nav-${p.key}`}>
                   {p.icon}
                   {t(`nav.${p.key}`)}
@@ -149,7 +169,7 @@ export function SimulationBanner() {
 /** pageOf is the part of an address that names a page; what follows only opens a drawer on it. */
 function pageOf(path: string): string {
   const [, first = '', second = ''] = path.split('/');
-  return ['links', 'registrations', 'messages', 'deliveries'].includes(first) ? first : `${first}/${second}`;
+  return ['links', 'registrations', 'messages', 'deliveries', 'users'].includes(first) ? first : `${first}/${second}`;
 }
 
 /** useTop shows a page from its top; going back shows it where it was left. */
@@ -172,8 +192,14 @@ export function Shell() {
   const client = useQueryClient();
   const session = useQuery(sessionQuery);
   const meta = useQuery(metaQuery);
-  const component = useQuery({ ...componentQuery, enabled: Boolean(session.data) });
-  const live = useLive(Boolean(session.data));
+  const bound = session.data?.totp_setup_required === true;
+  const component = useQuery({ ...componentQuery, enabled: Boolean(session.data) && !bound });
+  const live = useLive(Boolean(session.data) && !bound);
+  // Whoever sets up a second factor stays there until the recovery codes were seen.
+  const [settingUp, setSettingUp] = useState(false);
+  useEffect(() => {
+    if (bound) setSettingUp(true);
+  }, [bound]);
   const [menu, setMenu] = useState(false);
   const closeMenu = useCallback(() => setMenu(false), []);
 

@@ -86,3 +86,8 @@ export function keyState(expiresAt: string | null, now: number): 'good' | 'endin
   const left = Date.parse(expiresAt) - now;
   return left <= 0 ? 'over' : left < 7 * 86_400_000 ? 'ending' : 'good';
 }
+
+/** retentionDays reads how long entries are kept, 0 being for good; null for what is no such number. */
+export function retentionDays(text: string): number | null {
+  return /^\d{1,5}$/.test(text.trim()) && Number(text) <= 3650 ? Number(text) : null;
+}

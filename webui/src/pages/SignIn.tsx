@@ -35,8 +35,7 @@ function Failure({ problem, code }: { problem: Problem; code: boolean }) {
     return (
       <div className="problem" role="alert" data-testid={code ? 'wrong-code' : 'wrong-password'}>
         <div className="problem__text">
-          <strong>{code ? t('signIn.wrongCode') : t('signIn.wrong')}</strong>
-          {code && <p>{t('signIn.wrongCodeHint')}</p>}
+          <strong>{code ? problem.detail : t('signIn.wrong')}</strong>
         </div>
       </div>
     );
