@@ -614,7 +614,9 @@ func TestLateEventsChangeNothing(t *testing.T) {
 	for i, event := range []string{"weapp_audit_fail", "weapp_audit_success"} {
 		before := countOK(w.fake, "/wxa/get_latest_auditstatus", merchants[0])
 		require.NoError(t, w.fake.PushMessage(merchants[0], wechatfake.Message{
-			{Name: "CreateTime", Value: time.Now().Unix() - 100 + int64(i)}, {Name: "MsgType", Value: "event"}, {Name: "Event", Value: event},
+			{Name: "CreateTime", Value: time.Now().Unix() - 100 + int64(i)},
+			{Name: "MsgType", Value: "event"},
+			{Name: "Event", Value: event},
 			{Name: "Reason", Value: "of the audit before"},
 		}))
 		eventually(t, "WeChat is asked", func() (bool, string) {
