@@ -14,7 +14,7 @@ FUZZJOBS ?= 4
 SOAK ?= 10m
 UI_SOURCES := $(shell find webui/src webui/public webui/index.html webui/vite.config.ts webui/tsconfig.json webui/package-lock.json -type f 2>/dev/null)
 
-.PHONY: help run build test test-go test-ui test-example e2e lint vuln audit fuzz bench bench-rollouts chaos soak scale openapi image image-check fmt clean
+.PHONY: help run build test test-go test-ui test-example docs-test e2e lint vuln audit fuzz bench bench-rollouts chaos soak scale openapi image image-check fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ webui/dist/index.html: webui/node_modules/.package-lock.json $(UI_SOURCES)
 test: lint test-ui test-example test-go e2e ## run every check: lint, UI, Go with a real PostgreSQL, browser
 
 test-go: ## Go tests, with a private PostgreSQL, and a private MariaDB for the import
-	@.ci/need postgres mariadb
+	@.ci/need postgres mariadb curl
 	go vet ./...
 	go test -p 2 -timeout 15m ./...
 
@@ -44,6 +44,10 @@ test-ui: webui/node_modules/.package-lock.json ## type check, lint and unit test
 
 test-example: ## unit tests of the sample mini program
 	cd examples/miniprogram && node --test
+
+docs-test: ## run every command of the documents (part of test-go, by itself a minute)
+	@.ci/need postgres mariadb curl
+	go test -count 1 -run '^Test(Documents|Readme|Operations|CloudRunPages)' ./cmd/wxsteward
 
 e2e: build ## play operator, merchant and reviewer in a browser against the built program
 	@.ci/need postgres chromium

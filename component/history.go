@@ -69,8 +69,9 @@ func (s *Service) recorded(r Record) (incoming, error) {
 	return in, err
 }
 
-func (s *Service) keepAll(ctx context.Context, list []*waiting) (int, error) {
-	ids, err := insertMessages(ctx, s.deps.DB, list, Following{})
+func (s *Service) keepAll(ctx context.Context, list []*waiting) (fresh int, err error) {
+	sortByKey(list)
+	outcomes, err := insertMessages(ctx, s.deps.DB, list, Following{})
 	if isNoPartition(err) {
 		made := map[time.Time]bool{}
 		for _, w := range list {
@@ -83,9 +84,14 @@ func (s *Service) keepAll(ctx context.Context, list []*waiting) (int, error) {
 			}
 			made[day] = true
 		}
-		ids, err = insertMessages(ctx, s.deps.DB, list, Following{})
+		outcomes, err = insertMessages(ctx, s.deps.DB, list, Following{})
 	}
-	return len(ids), err
+	for _, o := range outcomes {
+		if o.isNew {
+			fresh++
+		}
+	}
+	return fresh, err
 }
 
 // AdoptTicket keeps a ticket that another program was pushed at that time, unless ours is as new, and reports whether it did. With

@@ -180,8 +180,7 @@ func (b *mailbox) failAll(err error) {
 func (s *Service) storeBatch(ctx context.Context, batch []*waiting) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	// Sorted, so that copies lie together, and two commits that share messages do not wait for each other in a circle.
-	slices.SortFunc(batch, func(a, b *waiting) int { return bytes.Compare(a.dedupeKey, b.dedupeKey) })
+	sortByKey(batch)
 	first := make([]*waiting, 0, len(batch)) // of each message; the others are its copies
 	for i, w := range batch {
 		if i == 0 || !bytes.Equal(w.dedupeKey, batch[i-1].dedupeKey) {
@@ -200,6 +199,12 @@ func (s *Service) storeBatch(ctx context.Context, batch []*waiting) error {
 		w.end(o)
 	}
 	return away
+}
+
+// sortByKey puts messages into the order in which insertMessages wants them: copies lie together, and two commits that share
+// messages do not wait for each other in a circle.
+func sortByKey(messages []*waiting) {
+	slices.SortFunc(messages, func(a, b *waiting) int { return bytes.Compare(a.dedupeKey, b.dedupeKey) })
 }
 
 // storeAll stores different messages, all together or, where one of them cannot be stored, each on its own. away says that the

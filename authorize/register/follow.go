@@ -207,12 +207,8 @@ func (s *Service) converted(ctx context.Context, r *Registration) error {
 // OnAuthorized is told in the transaction that puts a merchant on record. The registration that names it ends; where none
 // does, those whose event may have been lost look soon, when the merchant's details have been read.
 func (s *Service) OnAuthorized(ctx context.Context, tx pgx.Tx, appid string) error {
-	r, err := createdWith(ctx, tx, appid)
-	if err == nil {
-		return s.complete(ctx, tx, &r)
-	}
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("find registration of %s: %w", appid, err)
+	if found, err := s.completeOf(ctx, tx, appid); found || err != nil {
+		return err
 	}
 	at := s.cfg.Now().Add(s.cfg.RetryBase)
 	ids, err := wakeNameless(ctx, tx, at)
@@ -224,7 +220,20 @@ func (s *Service) OnAuthorized(ctx context.Context, tx pgx.Tx, appid string) err
 			return err
 		}
 	}
-	return nil
+	_, err = s.completeOf(ctx, tx, appid) // its event may have been handled while we waited for its row
+	return err
+}
+
+// completeOf ends the registration that names a merchant; false: there is none.
+func (s *Service) completeOf(ctx context.Context, tx pgx.Tx, appid string) (bool, error) {
+	r, err := createdWith(ctx, tx, appid)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find registration of %s: %w", appid, err)
+	}
+	return true, s.complete(ctx, tx, &r)
 }
 
 // news is what an event tells about a registration.

@@ -223,6 +223,34 @@ func TestManyNewcomersWakeARegistrationOnce(t *testing.T) {
 	require.Equal(t, before+1, e.Count(`SELECT count(*) FROM river_job WHERE kind = 'register_follow'`))
 }
 
+// TestMerchantComesWhileItsEventIsHandled: the event does not see the merchant yet, and the merchant not the event.
+func TestMerchantComesWhileItsEventIsHandled(t *testing.T) {
+	t.Parallel()
+	e := newEnvPolling(t, 24*time.Hour)
+	const appid = "wx00000000000000ee"
+	e.Merchant(wechatfake.Merchant{AppID: appid, RegisterType: 6})
+	e.StopJobs()
+	id, _ := e.create(order(kindPersonal))["id"].(string)
+	_, err := e.Pool.Exec(t.Context(), `UPDATE registration SET state = 'waiting', next_at = now() + interval '1 day' WHERE id = $1`, id)
+	require.NoError(t, err)
+
+	event, err := e.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = event.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = event.Exec(t.Context(), `UPDATE registration SET state = 'created', appid = $2 WHERE id = $1`, id, appid)
+	require.NoError(t, err)
+	done := make(chan error, 1)
+	go func() {
+		done <- e.inTx(t.Context(), func(tx pgx.Tx) error { return e.OnAuthorized(t.Context(), tx, appid) })
+	}()
+	e.Until("the merchant waits for the row", func() bool {
+		return e.Count(`SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) > 0
+	})
+	require.NoError(t, event.Commit(t.Context()))
+	require.NoError(t, <-done)
+	require.Equal(t, stateCompleted, e.get(id)["state"])
+}
+
 // TestMerchantsAreNotMixedUp: two registrations whose events are lost, and a merchant that nobody registered here.
 func TestMerchantsAreNotMixedUp(t *testing.T) {
 	t.Parallel()

@@ -41,7 +41,7 @@ func TestEverySealedColumnIsKnown(t *testing.T) {
 	list := []string{
 		"api_key.hash", "recovery_code.hash", "recovery_code.salt", "idempotency_key.body_hash", // hashes
 		"message.dedupe_key", "message_dedupe.dedupe_key",
-		"submission_screenshot.image", "authorizer_import_part.data", // no secrets
+		"submission_screenshot.image", "audit_media.bytes", "preflight_item.content", "authorizer_import_part.data", // no secrets
 		"river_job.unique_key", "river_job.unique_states", // River's
 	}
 	for _, c := range sealedColumns() {

@@ -275,5 +275,4 @@ func TestWaitersOfTwoProcessesShare(t *testing.T) {
 	watchdog.Stop()
 	require.GreaterOrEqual(t, counts[0].Load(), int32(10))
 	require.GreaterOrEqual(t, counts[1].Load(), int32(10))
-	require.Less(t, counts[0].Load()+counts[1].Load(), int32(400), "and it is not far from even")
 }

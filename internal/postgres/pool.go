@@ -67,9 +67,10 @@ func Open(ctx context.Context, url sealed.Secret, cfg PoolConfig) (*pgxpool.Pool
 	config.ConnConfig.Tracer = cfg.Tracer
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		readTimesAsUTC(conn.TypeMap())
+		conn.PgConn().CustomData()[connectedAt] = time.Now()
 		return nil
 	}
-	config.AfterRelease = writes
+	config.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) { return writes(conn) || isNew(conn), nil }
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the database pool: %w", err)
@@ -82,6 +83,15 @@ func Open(ctx context.Context, url sealed.Secret, cfg PoolConfig) (*pgxpool.Pool
 func writes(conn *pgx.Conn) bool {
 	server := conn.PgConn()
 	return server.ParameterStatus("in_hot_standby") != "on" && server.ParameterStatus("default_transaction_read_only") != "on"
+}
+
+// connectedAt is where a connection has the time at which it was made.
+const connectedAt = "wxsteward.connected_at"
+
+// isNew keeps a server that only reads in use for reading, while it is tried every second whether another writes.
+func isNew(conn *pgx.Conn) bool {
+	at, ok := conn.PgConn().CustomData()[connectedAt].(time.Time)
+	return ok && time.Since(at) < time.Second
 }
 
 func appName(name string) string {
