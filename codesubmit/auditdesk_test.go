@@ -179,6 +179,27 @@ func TestCategoryGoneBeforeSubmitting(t *testing.T) {
 	require.Equal(t, 1, e.Fake.Effective("/wxa/commit", shop))
 }
 
+// TestRetryStillWaitsForTheYes: what was canceled while it waited for the operator's yes waits for it again.
+func TestRetryStillWaitsForTheYes(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	e.roll("2.3.0", map[string]any{"audit": map[string]any{"submit": "manual"}}, shop)
+	e.until(shop, "trial")
+	id := e.submissionID(shop)
+	e.do(http.MethodPost, "/submissions/"+id+"/cancel", nil)
+	e.until(shop, "canceled")
+	e.do(http.MethodPost, "/submissions/"+id+"/retry", nil)
+	e.StopJobs()
+	e.look()
+	require.Equal(t, "trial", e.submission(shop)["state"])
+	require.Zero(t, e.Fake.Effective("/wxa/submit_audit", shop))
+	e.do(http.MethodPost, "/submissions/"+id+"/submit", nil)
+	e.look()
+	e.look()
+	require.Equal(t, "auditing", e.submission(shop)["state"])
+	require.Equal(t, 1, e.Fake.Effective("/wxa/commit", shop))
+}
+
 // TestMediaThatIsGone: files that nobody has used for a month go; whoever wanted one is told.
 func TestMediaThatIsGone(t *testing.T) {
 	t.Parallel()

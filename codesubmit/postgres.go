@@ -163,7 +163,7 @@ func (s *Service) move(ctx context.Context, tx pgx.Tx, sub *Submission, to State
 // resumeAfter is where a retry goes on when a submission came from a state to an end.
 func resumeAfter(from, to State) State {
 	switch {
-	case to == Rejected, to == Withdrawn, from == Trial:
+	case to == Rejected, to == Withdrawn:
 		return Submitting
 	case from == Queued:
 		return Preflight

@@ -95,7 +95,7 @@ func Transitions() []Transition {
 		)
 	}
 	for _, from := range []State{Blocked, Failed, Withdrawn, Canceled} {
-		for _, to := range []State{Preflight, Domains, Committing, Detecting, Privacy, Submitting, Auditing, Approved, Releasing} {
+		for _, to := range []State{Preflight, Domains, Committing, Detecting, Privacy, Trial, Submitting, Auditing, Approved, Releasing} {
 			table = append(table, Transition{from, to, "retry: goes on at the first unfinished step"})
 		}
 	}

@@ -17,6 +17,19 @@ import (
 	"github.com/wxsteward/wxsteward/internal/postgres/postgrestest"
 )
 
+var errNoHistory = errors.New("the previous release is not in this clone: git fetch --unshallow")
+
+// previous is the release before this one; without the history of the repository, as in a shallow clone, the test is skipped.
+func previous(t *testing.T) (path string) {
+	t.Helper()
+	path, err := buildPrevious()
+	if errors.Is(err, errNoHistory) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	return path
+}
+
 // buildPrevious builds the release before this one, from its tag, or from its commit where the tag has not been fetched.
 var buildPrevious = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // one build for all tests
 	text, err := os.ReadFile(filepath.Join("testdata", "previous-release"))
@@ -28,6 +41,9 @@ var buildPrevious = sync.OnceValues(func() (string, error) { //nolint:gochecknog
 		return "", errors.New("testdata/previous-release holds a tag and its commit")
 	}
 	commit := names[1]
+	if exec.Command("git", "cat-file", "-e", commit+"^{commit}").Run() != nil { //nolint:gosec,noctx // from our own file
+		return "", errNoHistory
+	}
 	if found, err := exec.Command("git", "rev-parse", "--verify", names[0]+"^{commit}").Output(); err == nil && strings.TrimSpace(string(found)) != commit { //nolint:gosec // from our own file
 		return "", fmt.Errorf("the tag %s is not where testdata/previous-release says", names[0])
 	}
@@ -40,7 +56,7 @@ var buildPrevious = sync.OnceValues(func() (string, error) { //nolint:gochecknog
 		dir  string
 		args []string
 	}{
-		{filepath.Join("..", ".."), []string{"git", "archive", "--format=tar", "-o", filepath.Join(dir, "source.tar"), commit}}, // a shallow clone needs git fetch --unshallow
+		{filepath.Join("..", ".."), []string{"git", "archive", "--format=tar", "-o", filepath.Join(dir, "source.tar"), commit}},
 		{dir, []string{"mkdir", "source"}},
 		{dir, []string{"tar", "-xf", "source.tar", "-C", "source"}},
 		{filepath.Join(dir, "source"), []string{"go", "build", "-o", path, "./cmd/wxsteward"}},
@@ -58,8 +74,7 @@ var buildPrevious = sync.OnceValues(func() (string, error) { //nolint:gochecknog
 // TestTwoVersionsMigrateAtOnce: the previous release and this one start together on an empty database, and both serve.
 func TestTwoVersionsMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	old, err := buildPrevious()
-	require.NoError(t, err)
+	old := previous(t)
 	w := newWorld(t, nil)
 	w.env["DATABASE_URL"] = postgrestest.EmptyURL(t)
 	first := w.base
@@ -78,9 +93,8 @@ func TestTwoVersionsMigrateAtOnce(t *testing.T) {
 // one ends. Pushes are answered all the time, nobody is signed out, and what the old one began the new one ends.
 func TestUpgradeWithoutDowntime(t *testing.T) {
 	t.Parallel()
-	old, err := buildPrevious()
-	require.NoError(t, err)
-	_, err = buildOnce() // not while pushes come
+	old := previous(t)
+	_, err := buildOnce() // not while pushes come
 	require.NoError(t, err)
 	merchants := appids(2)
 	w := servingWorld(t)
