@@ -1,3 +1,4 @@
+import { adminEn } from './admin.en';
 import { forwardingEn } from './forwarding.en';
 import { linksEn } from './links.en';
 import { merchantsEn } from './merchants.en';
@@ -40,6 +41,12 @@ export const en: Catalogue = {
     notices: 'Notices',
     tokens: 'Tokens',
     simulator: 'Simulator',
+    users: 'Users',
+    apiKeys: 'API keys',
+    security: 'Security',
+    auditLog: 'Audit log',
+    system: 'System',
+    cloudEnvs: 'Cloud environments',
     account: 'Account',
   },
   navGroup: {
@@ -48,6 +55,7 @@ export const en: Catalogue = {
     code: 'Versions',
     messaging: 'Messages',
     platform: 'Platform',
+    admin: 'Administration',
   },
   common: {
     loading: 'Loading',
@@ -101,6 +109,10 @@ export const en: Catalogue = {
     firstPassword:
       'At the first start the administrator’s password is printed on the terminal of the service. Forgotten? Run wxsteward passwd.',
     expired: 'The session is over. Please sign in again.',
+    codeHint: 'Open the authenticator app on your phone and enter the six digits.',
+    codeLost:
+      'No phone at hand? Enter a recovery code. None left? Ask an administrator to take your second factor away.',
+    back: 'Another user',
   },
   dashboard: {
     title: 'Overview',
@@ -295,6 +307,7 @@ export const en: Catalogue = {
   },
   ...linksEn,
   ...operationsEn,
+  ...adminEn,
   ...paletteEn,
   ...tourEn,
   templates: {
@@ -665,6 +678,7 @@ export const en: Catalogue = {
       operator: 'Operator',
       viewer: 'Viewer',
     },
+    changeEnds: 'All your other sessions are ended.',
     changePassword: 'Change password',
     current: 'Present password',
     next: 'New password',
