@@ -189,7 +189,7 @@ func (s *Service) WithdrawAudit(ctx context.Context, appid string) error {
 
 // ServerDomains reads a merchant's server domains, as they were set through this platform and as they work for users.
 func (s *Service) ServerDomains(ctx context.Context, appid string) (set wechat.Domains, effective wechat.Domains, err error) {
-	err = s.readFor(ctx, appid, func(api *wechat.Authorizer) error {
+	err = s.readFor(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
 		result, err := api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
 		if err != nil {
 			return err
@@ -219,7 +219,7 @@ func (s *Service) SetServerDomains(ctx context.Context, appid string, wanted *Do
 
 // WebviewDomains reads a merchant's web-view domains, as ServerDomains.
 func (s *Service) WebviewDomains(ctx context.Context, appid string) (set, effective []string, err error) {
-	err = s.readFor(ctx, appid, func(api *wechat.Authorizer) error {
+	err = s.readFor(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
 		if set, err = api.SetWebviewDomain(ctx, wechat.DomainGet, nil); err != nil {
 			return err
 		}
@@ -248,7 +248,7 @@ func (s *Service) SetWebviewDomains(ctx context.Context, appid string, wanted []
 
 // Guideline reads a merchant's privacy guideline, of the next release and of the live version.
 func (s *Service) Guideline(ctx context.Context, appid string) (next, live wechat.Privacy, err error) {
-	err = s.readFor(ctx, appid, func(api *wechat.Authorizer) error {
+	err = s.readFor(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
 		if next, err = api.Privacy(ctx, wechat.PrivacyDevelopment); err != nil {
 			return err
 		}
@@ -279,14 +279,9 @@ func (s *Service) SetGuideline(ctx context.Context, appid string, wanted *Privac
 }
 
 // readFor makes calls that change nothing, beside whatever else goes on for the merchant.
-func (s *Service) readFor(ctx context.Context, appid string, fn func(api *wechat.Authorizer) error) error {
+func (s *Service) readFor(ctx context.Context, appid string, fn func(ctx context.Context, api *wechat.Authorizer) error) error {
 	if err := s.merchants.CheckAuthorized(ctx, appid); err != nil {
 		return err
 	}
-	release, err := s.reads.Acquire(ctx, appid)
-	if err != nil {
-		return err
-	}
-	defer release()
-	return fn(s.merchants.API(appid))
+	return turn.Read(ctx, s.locks, appid, func(ctx context.Context) error { return fn(ctx, s.merchants.API(appid)) })
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/wxsteward/wxsteward/authorize"
-	"github.com/wxsteward/wxsteward/authorize/turn"
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/wechat"
@@ -57,7 +56,6 @@ type Service struct {
 	merchants merchants
 	platform  platform
 	announcer component.Announcer // nil: nobody is told
-	reads     *turn.Reads
 	recent    recentDomains
 	uploads   chan struct{} // files on their way to WeChat, which are in memory
 }
@@ -69,7 +67,6 @@ type Deps struct {
 	Queue     queue
 	Merchants merchants
 	Platform  platform
-	Reads     *turn.Reads // shared with other pages about merchants; nil: our own
 	// Announcer tells staff; nil: nobody is told.
 	Announcer component.Announcer
 }
@@ -94,11 +91,8 @@ func New(cfg Config, deps Deps) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if deps.Reads == nil {
-		deps.Reads = &turn.Reads{}
-	}
 	return &Service{
-		reads: deps.Reads, cfg: cfg, db: deps.DB, locks: deps.Locker, queue: deps.Queue, merchants: deps.Merchants, platform: deps.Platform,
+		cfg: cfg, db: deps.DB, locks: deps.Locker, queue: deps.Queue, merchants: deps.Merchants, platform: deps.Platform,
 		announcer: deps.Announcer, uploads: make(chan struct{}, 2),
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/authorize/turn"
 	"github.com/wxsteward/wxsteward/internal/live"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
@@ -214,12 +215,12 @@ func (l looked) result() (found []*StepError, reusable bool) {
 }
 
 func (s *Service) look(ctx context.Context, m authorize.Target, spec *Spec, facts *shared) ([]*StepError, error) {
-	release, err := s.reads.Acquire(ctx, m.AppID)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	return s.inspect(ctx, m, spec, s.merchants.API(m.AppID), facts, "")
+	var found []*StepError
+	err := turn.Read(ctx, s.locks, m.AppID, func(ctx context.Context) (err error) {
+		found, err = s.inspect(ctx, m, spec, s.merchants.API(m.AppID), facts, "")
+		return err
+	})
+	return found, err
 }
 
 func (r *remembered[T]) peek() *T {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/authorize/turn"
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
@@ -224,12 +225,10 @@ func (s *Service) PreflightRollback(ctx context.Context, id int64, appids []stri
 	g.SetLimit(8)
 	for i, m := range targets {
 		g.Go(func() error {
-			release, err := s.reads.Acquire(gctx, m.AppID)
-			if err != nil {
+			err := turn.Read(gctx, s.locks, m.AppID, func(ctx context.Context) (err error) {
+				ways[i], blockers[i], err = s.inspectBack(ctx, m, subs[m.AppID], s.merchants.API(m.AppID))
 				return err
-			}
-			defer release()
-			ways[i], blockers[i], err = s.inspectBack(gctx, m, subs[m.AppID], s.merchants.API(m.AppID))
+			})
 			if err != nil {
 				if gctx.Err() != nil {
 					return gctx.Err()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wxsteward/wxsteward/authorize/turn"
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/fault"
 )
@@ -317,12 +318,11 @@ func (s *Service) TrialQR(ctx context.Context, id int64, path string) (image []b
 	if err != nil {
 		return nil, "", err
 	}
-	release, err := s.reads.Acquire(ctx, sub.AppID)
-	if err != nil {
-		return nil, "", err
-	}
-	defer release()
-	return s.merchants.API(sub.AppID).TrialQRCode(ctx, path)
+	err = turn.Read(ctx, s.locks, sub.AppID, func(ctx context.Context) (err error) {
+		image, contentType, err = s.merchants.API(sub.AppID).TrialQRCode(ctx, path)
+		return err
+	})
+	return image, contentType, err
 }
 
 // AuditNews makes the audits of a merchant be read now. Events carry no audit id, so all of its submissions in audit

@@ -59,7 +59,7 @@ type GraySlot struct {
 func (s *Service) Versions(ctx context.Context, appid, lang string) (Slots, error) {
 	var now atWeChat
 	asked := s.cfg.Now()
-	if err := s.readFor(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	if err := s.readFor(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		now, err = readVersions(ctx, api)
 		return err
 	}); err != nil {

@@ -13,7 +13,7 @@ import (
 
 // BasicInfo reads name, avatar and introduction with the changes left for each.
 func (s *Service) BasicInfo(ctx context.Context, appid string) (info wechat.BasicInfo, err error) {
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		info, err = api.BasicInfo(ctx)
 		return err
 	})
@@ -25,7 +25,7 @@ func (s *Service) CheckNickname(ctx context.Context, appid, name string) (check 
 	if err := checkText("body.nick_name", name); err != nil {
 		return check, err
 	}
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		check, err = api.CheckNickname(ctx, name)
 		return err
 	})

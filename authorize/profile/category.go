@@ -26,7 +26,7 @@ type Categories struct {
 
 // Categories reads a mini program's categories.
 func (s *Service) Categories(ctx context.Context, appid string) (c Categories, err error) {
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) error {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
 		usable, err := api.Categories(ctx)
 		if err != nil {
 			return err
@@ -45,7 +45,7 @@ func (s *Service) Categories(ctx context.Context, appid string) (c Categories, e
 
 // AllCategories lists what may be added.
 func (s *Service) AllCategories(ctx context.Context, appid string) (list []wechat.CategoryNode, err error) {
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		list, err = api.AllCategories(ctx)
 		return err
 	})
@@ -121,7 +121,7 @@ func findCategory(ctx context.Context, api *wechat.Authorizer, first, second int
 
 // PrivacyInterfaces lists the interfaces that WeChat grants one by one.
 func (s *Service) PrivacyInterfaces(ctx context.Context, appid string) (list []wechat.PrivacyInterface, err error) {
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		list, err = api.PrivacyInterfaces(ctx)
 		return err
 	})

@@ -43,7 +43,6 @@ type Deps struct {
 	DB        postgres.DB
 	Merchants merchants
 	Locker    turn.Locker
-	Reads     *turn.Reads
 	Queue     queue
 }
 
@@ -53,7 +52,6 @@ type Service struct {
 	db        postgres.DB
 	merchants merchants
 	locks     turn.Locker
-	reads     *turn.Reads
 	queue     queue
 }
 
@@ -68,20 +66,15 @@ func New(cfg Config, deps Deps) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Service{cfg: cfg, db: deps.DB, merchants: deps.Merchants, locks: deps.Locker, reads: deps.Reads, queue: deps.Queue}
+	return &Service{cfg: cfg, db: deps.DB, merchants: deps.Merchants, locks: deps.Locker, queue: deps.Queue}
 }
 
 // read makes calls that change nothing, beside whatever else goes on for the merchant.
-func (s *Service) read(ctx context.Context, appid string, fn func(api *wechat.Authorizer) error) error {
+func (s *Service) read(ctx context.Context, appid string, fn func(ctx context.Context, api *wechat.Authorizer) error) error {
 	if err := s.merchants.CheckAuthorized(ctx, appid); err != nil {
 		return err
 	}
-	release, err := s.reads.Acquire(ctx, appid)
-	if err != nil {
-		return err
-	}
-	defer release()
-	return fn(s.merchants.API(appid))
+	return turn.Read(ctx, s.locks, appid, func(ctx context.Context) error { return fn(ctx, s.merchants.API(appid)) })
 }
 
 // write makes calls that change something, when it is the merchant's turn.

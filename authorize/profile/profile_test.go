@@ -38,7 +38,7 @@ func newEnv(t *testing.T) *env {
 	e := &env{}
 	e.Env = authorizetest.New(t, func(p *authorizetest.Env) {
 		e.Service = New(Config{Poll: time.Minute, Now: p.Now}, Deps{
-			DB: p.Pool, Merchants: p.Merchants, Locker: p.Locks, Reads: &turn.Reads{}, Queue: p.Runner,
+			DB: p.Pool, Merchants: p.Merchants, Locker: p.Locks, Queue: p.Runner,
 		})
 		p.Component.Handle(e.Service)
 		require.NoError(t, e.RegisterJobs(p.Runner))

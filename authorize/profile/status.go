@@ -11,7 +11,7 @@ import (
 
 // Pages lists the pages of the trial version.
 func (s *Service) Pages(ctx context.Context, appid string) (pages []string, err error) {
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		pages, err = api.Pages(ctx)
 		return err
 	})
@@ -20,7 +20,7 @@ func (s *Service) Pages(ctx context.Context, appid string) (pages []string, err 
 
 // Searchable reports whether WeChat's search finds the mini program.
 func (s *Service) Searchable(ctx context.Context, appid string) (searchable bool, err error) {
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		searchable, err = api.SearchStatus(ctx)
 		return err
 	})
@@ -39,7 +39,7 @@ func (s *Service) SetSearchable(ctx context.Context, appid string, searchable bo
 
 // Open reports whether the live version serves users.
 func (s *Service) Open(ctx context.Context, appid string) (open bool, err error) {
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		open, err = api.VisitStatus(ctx)
 		return err
 	})
@@ -58,7 +58,7 @@ func (s *Service) SetOpen(ctx context.Context, appid string, open bool) error {
 
 // SupportVersion reads the lowest base library, with the share of users on each.
 func (s *Service) SupportVersion(ctx context.Context, appid string) (v wechat.SupportVersion, err error) {
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		v, err = api.SupportVersion(ctx)
 		return err
 	})
@@ -77,7 +77,7 @@ func (s *Service) SetSupportVersion(ctx context.Context, appid, version string) 
 
 // ICP reads where the ICP filing stands.
 func (s *Service) ICP(ctx context.Context, appid string) (info wechat.ICPInfo, err error) {
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		info, err = api.ICPEntranceInfo(ctx)
 		return err
 	})
@@ -98,7 +98,7 @@ func (s *Service) Draw(ctx context.Context, appid string, c Code) (image []byte,
 	if err := c.check(); err != nil {
 		return nil, "", err
 	}
-	err = s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err = s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		switch {
 		case !c.Released:
 			image, contentType, err = api.TrialQRCode(ctx, c.Path)

@@ -28,7 +28,7 @@ type Tester struct {
 // Testers lists them as WeChat does, administrators left out, with the WeChat ids we know.
 func (s *Service) Testers(ctx context.Context, appid string) ([]Tester, error) {
 	var listed []string
-	err := s.read(ctx, appid, func(api *wechat.Authorizer) (err error) {
+	err := s.read(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
 		listed, err = api.Testers(ctx)
 		return err
 	})

@@ -5,7 +5,7 @@ package turn
 
 import (
 	"context"
-	"sync"
+	"strconv"
 	"time"
 
 	"github.com/wxsteward/wxsteward/internal/fault"
@@ -16,6 +16,8 @@ func Key(appid string) string { return "appid:" + appid }
 
 // Locker is the part of postgres.Locker that is needed here.
 type Locker interface {
+	Try(ctx context.Context, key string, fn func(ctx context.Context) error) (got bool, err error)
+	Do(ctx context.Context, key string, fn func(ctx context.Context) error) error
 	Within(ctx context.Context, patience time.Duration, key string, fn func(ctx context.Context) error) (got bool, err error)
 }
 
@@ -42,42 +44,15 @@ func Look(ctx context.Context, locks Locker, appid string, fn func(ctx context.C
 // PageReads is how many reads for pages may be at WeChat at once for one merchant, beside the one call of Take.
 const PageReads = 2
 
-// Reads lets at most PageReads readers at once have a merchant. The zero value is ready for use.
-type Reads struct {
-	mu    sync.Mutex
-	slots map[string]*slots
-}
-
-type slots struct {
-	free  chan struct{}
-	users int // holders and those that wait
-}
-
-// Acquire waits for a slot of appid, which release gives back.
-func (l *Reads) Acquire(ctx context.Context, appid string) (release func(), err error) {
-	l.mu.Lock()
-	if l.slots == nil {
-		l.slots = map[string]*slots{}
-	}
-	s := l.slots[appid]
-	if s == nil {
-		s = &slots{free: make(chan struct{}, PageReads)}
-		l.slots[appid] = s
-	}
-	s.users++
-	l.mu.Unlock()
-	leave := func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if s.users--; s.users == 0 {
-			delete(l.slots, appid)
+// Read runs fn, which changes nothing, beside whatever else goes on for a merchant. At most PageReads do at once, over
+// all replicas; the others wait.
+func Read(ctx context.Context, locks Locker, appid string, fn func(ctx context.Context) error) error {
+	for i := range PageReads - 1 {
+		if got, err := locks.Try(ctx, readKey(appid, i), fn); got || err != nil {
+			return err
 		}
 	}
-	select {
-	case s.free <- struct{}{}:
-		return func() { <-s.free; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
+	return locks.Do(ctx, readKey(appid, PageReads-1), fn)
 }
+
+func readKey(appid string, place int) string { return "read:" + strconv.Itoa(place) + ":" + appid }

@@ -8,28 +8,41 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/postgres"
+	"github.com/wxsteward/wxsteward/internal/postgres/postgrestest"
 )
 
 func TestPageReadsAreLimitedForEachMerchant(t *testing.T) {
 	t.Parallel()
-	var l Reads
-	first, err := l.Acquire(t.Context(), "a")
-	require.NoError(t, err)
-	second, err := l.Acquire(t.Context(), "a")
-	require.NoError(t, err)
-	canceled, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = l.Acquire(canceled, "a")
-	require.ErrorIs(t, err, context.Canceled, "a third one waits")
-	other, err := l.Acquire(t.Context(), "b")
-	require.NoError(t, err, "another merchant has slots of its own")
-	first()
-	third, err := l.Acquire(t.Context(), "a")
-	require.NoError(t, err)
-	second()
-	third()
-	other()
-	require.Empty(t, l.slots)
+	pool := postgrestest.New(t)
+	replicas := []*postgres.Locker{postgres.NewLocker(pool), postgres.NewLocker(pool)}
+	began, leave, done := make(chan struct{}), make(chan struct{}), make(chan error)
+	for i := range 4 {
+		go func() {
+			done <- Read(t.Context(), replicas[i%2], "a", func(context.Context) error {
+				began <- struct{}{}
+				<-leave
+				return nil
+			})
+		}()
+	}
+	<-began
+	<-began
+	require.NoError(t, Read(t.Context(), replicas[0], "b", func(context.Context) error { return nil }), "another merchant has places of its own")
+	select {
+	case <-began:
+		t.Fatal("three readers at once")
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(leave)
+	<-began
+	<-began
+	for range 4 {
+		require.NoError(t, <-done)
+	}
+	for _, r := range replicas {
+		r.Close()
+	}
 }
 
 // held is a locker on which the merchant is never free.
@@ -38,6 +51,12 @@ type held struct{}
 func (held) Within(context.Context, time.Duration, string, func(context.Context) error) (bool, error) {
 	return false, nil
 }
+
+func (held) Try(context.Context, string, func(context.Context) error) (bool, error) {
+	return false, nil
+}
+
+func (held) Do(ctx context.Context, _ string, _ func(context.Context) error) error { return ctx.Err() }
 
 func TestMerchantThatIsNeverFreeIsAConflict(t *testing.T) {
 	t.Parallel()

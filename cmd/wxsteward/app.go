@@ -26,7 +26,6 @@ import (
 	"github.com/wxsteward/wxsteward/authorize/profile"
 	"github.com/wxsteward/wxsteward/authorize/register"
 	"github.com/wxsteward/wxsteward/authorize/takeover"
-	"github.com/wxsteward/wxsteward/authorize/turn"
 	"github.com/wxsteward/wxsteward/codesubmit"
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/component/forward"
@@ -245,14 +244,13 @@ func (a *app) build() error {
 	}, authorize.Deps{
 		DB: a.pool, Keys: a.keys, Tokens: tokens, WeChat: a.wechat, Component: platform, Queue: a.runner, Locker: locks, Hub: a.hub, Announcer: a.notices,
 	})
-	reads := &turn.Reads{}
 	releases := codesubmit.New(codesubmit.Config{
 		DetectionPoll: c.detectionPoll, AuditPoll: c.auditPoll, RetryBase: c.retryBase, Location: c.location, Now: now, Logger: a.log,
 	}, codesubmit.Deps{
-		DB: a.pool, Locker: locks, Queue: a.runner, Merchants: merchants, Platform: platform, Reads: reads, Announcer: a.notices,
+		DB: a.pool, Locker: locks, Queue: a.runner, Merchants: merchants, Platform: platform, Announcer: a.notices,
 	})
 	profiles := profile.New(profile.Config{Poll: c.auditPoll, Now: now, Logger: a.log}, profile.Deps{
-		DB: a.pool, Merchants: merchants, Locker: locks, Reads: reads, Queue: a.runner,
+		DB: a.pool, Merchants: merchants, Locker: locks, Queue: a.runner,
 	})
 	registrations := register.New(register.Config{Poll: min(c.auditPoll, time.Minute), RetryBase: c.retryBase, Now: now, Logger: a.log}, register.Deps{
 		DB: a.pool, Merchants: merchants, Platform: platform, Settings: store, Locker: locks, Queue: a.runner,

@@ -19,6 +19,12 @@ const places = [
   'notices',
   'tokens',
   'simulator',
+  'cloudEnvs',
+  'users',
+  'apiKeys',
+  'security',
+  'auditLog',
+  'system',
 ];
 
 test('every page fits a phone and is reached through the menu', async ({ page }) => {

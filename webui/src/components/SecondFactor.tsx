@@ -103,8 +103,14 @@ function CodeForm({ recovery, password: asks, ok, danger, onCancel, send, testId
   );
 }
 
+interface SetUpProps {
+  /** onOn is called when it counts, while its recovery codes are still on the screen. */
+  onOn?: () => void;
+  onDone: () => void;
+}
+
 /** TotpSetUp leads from nothing to a second factor whose recovery codes have been seen; onDone is called then. */
-export function TotpSetUp({ onDone, onCancel }: { onDone: () => void; onCancel?: () => void }) {
+export function TotpSetUp({ onOn, onDone }: SetUpProps) {
   const { t } = useTranslation();
   const [setup, setSetup] = useState<TotpSetup | null>(null);
   const [codes, setCodes] = useState<readonly string[] | null>(null);
@@ -154,11 +160,11 @@ export function TotpSetUp({ onDone, onCancel }: { onDone: () => void; onCancel?:
           <CodeForm
             recovery={false}
             ok={t('totp.turnOn')}
-            onCancel={onCancel}
             testId="totp-confirm"
             send={async (code) => {
               const answer = await call(api.POST('/session/totp/confirm', { body: { code } }));
               setCodes(answer.recovery_codes ?? []);
+              onOn?.();
             }}
           />
         </li>
@@ -174,9 +180,12 @@ export function SecondFactor() {
   const query = useQuery(totpQuery);
   const [open, setOpen] = useState<'' | 'set-up' | 'renew' | 'remove'>('');
   const [codes, setCodes] = useState<readonly string[] | null>(null);
+  // The recovery codes of a new one stay on the screen, whatever is read meanwhile.
+  const [justOn, setJustOn] = useState(false);
 
   async function changed() {
     setOpen('');
+    setJustOn(false);
     await Promise.all(
       [adminKeys.totp, adminKeys.sessions, adminKeys.users, keys.session].map((queryKey) =>
         client.invalidateQueries({ queryKey }),
@@ -194,7 +203,7 @@ export function SecondFactor() {
               items={[
                 [
                   t('common.state'),
-                  totp.enabled ? (
+                  totp.enabled || justOn ? (
                     <ToneTag key="on" tone="good" text={t('totp.on')} testId="totp-on" />
                   ) : (
                     <ToneTag key="off" tone="idle" text={t('totp.off')} testId="totp-off" />
@@ -227,15 +236,10 @@ export function SecondFactor() {
                 }}
               />
             )}
-            {!totp.enabled && <TotpSetUp onDone={() => void changed()} />}
-            {totp.enabled && !codes && open === '' && (
+            {(!totp.enabled || justOn) && <TotpSetUp onOn={() => setJustOn(true)} onDone={() => void changed()} />}
+            {totp.enabled && !justOn && !codes && open === '' && (
               <div className="buttons">
-                <Button
-                  variant="outline"
-                  theme="default"
-                  onClick={() => setOpen('renew')}
-                  data-testid="renew-codes"
-                >
+                <Button variant="outline" theme="default" onClick={() => setOpen('renew')} data-testid="renew-codes">
                   {t('totp.renew')}
                 </Button>
                 <Button variant="outline" theme="danger" onClick={() => setOpen('remove')} data-testid="remove-totp">

@@ -74,7 +74,13 @@ export function Sessions({ user }: { user?: { id: string; username: string } }) 
       align: 'end',
       render: (s) =>
         !s.current && (
-          <Button size="small" variant="outline" theme="danger" onClick={() => end(s)} data-testid={`end-session-${s.id}`}>
+          <Button
+            size="small"
+            variant="outline"
+            theme="danger"
+            onClick={() => end(s)}
+            data-testid={`end-session-${s.id}`}
+          >
             {t('sessions.end')}
           </Button>
         ),

@@ -92,10 +92,15 @@ const SecondFactorRequired = lazy(() => import('../pages/SecondFactorRequired'))
 
 type PlaceKey = (typeof groups)[number]['places'][number]['key'];
 
+/** useShown says which places the user's role opens. */
+function useShown() {
+  const may = { operator: useCan('operator'), admin: useCan('admin') };
+  return (place: { key: string; role?: 'operator' | 'admin' }) => place.role === undefined || may[place.role];
+}
+
 function Nav({ simulation, onGo }: { simulation: boolean; onGo?: () => void }) {
   const { t } = useTranslation();
-  const may = { operator: useCan('operator'), admin: useCan('admin') };
-  const shown = (part: object) => !('role' in part) || may[part.role as 'operator' | 'admin'];
+  const shown = useShown();
   return (
     <nav className="nav" aria-label={t('app.main')} data-testid="nav">
       {groups.map((g) => (
@@ -200,6 +205,7 @@ export function Shell() {
   useEffect(() => {
     if (bound) setSettingUp(true);
   }, [bound]);
+  const shown = useShown();
   const [menu, setMenu] = useState(false);
   const closeMenu = useCallback(() => setMenu(false), []);
 
@@ -239,11 +245,24 @@ export function Shell() {
       </div>
     );
   }
+  if (bound || settingUp) {
+    const done = async () => {
+      await client.invalidateQueries({ queryKey: keys.session });
+      setSettingUp(false);
+    };
+    return (
+      <>
+        <SimulationBanner />
+        <Suspense fallback={<Loading rows={6} />}>
+          <SecondFactorRequired onDone={() => void done()} />
+        </Suspense>
+      </>
+    );
+  }
   const simulation = meta.data?.simulation ?? false;
-  const operator = session.data.user.role !== 'viewer';
   const pages = groups
-    .flatMap((g): readonly { to: string; key: PlaceKey }[] => g.places)
-    .filter((p) => p.key !== 'tokens' || operator)
+    .flatMap((g): readonly { to: string; key: PlaceKey; role?: 'operator' | 'admin' }[] => g.places)
+    .filter(shown)
     .map((p) => ({ to: p.to, title: t(`nav.${p.key}`) }));
   const liveText = live === 'live' ? t('app.live') : live === 'lost' ? t('app.lost') : t('app.connecting');
   return (

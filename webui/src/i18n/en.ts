@@ -1,6 +1,7 @@
 import { auditsEn } from './audits.en';
 import { boardEn } from './board.en';
 import { byhandEn } from './byhand.en';
+import { adminEn } from './admin.en';
 import { forwardingEn } from './forwarding.en';
 import { linksEn } from './links.en';
 import { merchantsEn } from './merchants.en';
@@ -45,6 +46,12 @@ export const en: Catalogue = {
     notices: 'Notices',
     tokens: 'Tokens',
     simulator: 'Simulator',
+    users: 'Users',
+    apiKeys: 'API keys',
+    security: 'Security',
+    auditLog: 'Audit log',
+    system: 'System',
+    cloudEnvs: 'Cloud environments',
     account: 'Account',
   },
   navGroup: {
@@ -53,6 +60,7 @@ export const en: Catalogue = {
     code: 'Versions',
     messaging: 'Messages',
     platform: 'Platform',
+    admin: 'Administration',
   },
   common: {
     loading: 'Loading',
@@ -106,6 +114,10 @@ export const en: Catalogue = {
     firstPassword:
       'At the first start the administrator’s password is printed on the terminal of the service. Forgotten? Run wxsteward passwd.',
     expired: 'The session is over. Please sign in again.',
+    codeHint: 'Open the authenticator app on your phone and enter the six digits.',
+    codeLost:
+      'No phone at hand? Enter a recovery code. None left? Ask an administrator to take your second factor away.',
+    back: 'Another user',
   },
   dashboard: {
     title: 'Overview',
@@ -302,6 +314,7 @@ export const en: Catalogue = {
   ...boardEn,
   ...wizardEn,
   ...byhandEn,
+  ...adminEn,
   ...paletteEn,
   ...tourEn,
   templates: {
@@ -681,6 +694,7 @@ export const en: Catalogue = {
       operator: 'Operator',
       viewer: 'Viewer',
     },
+    changeEnds: 'All your other sessions are ended.',
     changePassword: 'Change password',
     current: 'Present password',
     next: 'New password',

@@ -1,6 +1,7 @@
 import { auditsZhCN } from './audits.zh-CN';
 import { boardZhCN } from './board.zh-CN';
 import { byhandZhCN } from './byhand.zh-CN';
+import { adminZhCN } from './admin.zh-CN';
 import { forwardingZhCN } from './forwarding.zh-CN';
 import { linksZhCN } from './links.zh-CN';
 import { merchantsZhCN } from './merchants.zh-CN';
@@ -43,6 +44,12 @@ export const zhCN = {
     notices: '通知',
     tokens: '令牌工具',
     simulator: '模拟器',
+    users: '用户',
+    apiKeys: 'API 密钥',
+    security: '安全设置',
+    auditLog: '审计日志',
+    system: '系统',
+    cloudEnvs: '云环境',
     account: '账户',
   },
   navGroup: {
@@ -51,6 +58,7 @@ export const zhCN = {
     code: '版本',
     messaging: '消息',
     platform: '平台',
+    admin: '管理',
   },
   common: {
     loading: '加载中',
@@ -102,6 +110,9 @@ export const zhCN = {
     lockedFor: '请在 {{minutes}} 分钟后再试。锁定期间即使密码正确也不能登录，已登录的会话不受影响。',
     firstPassword: '首次启动时，管理员密码打印在服务的终端输出里；忘记密码可运行 wxsteward passwd 重设。',
     expired: '登录已失效，请重新登录。',
+    codeHint: '打开手机上的验证器应用，输入 6 位验证码。',
+    codeLost: '手机不在身边？输入一个恢复码。恢复码也没有了，请管理员移除你的两步验证。',
+    back: '换一个用户',
   },
   dashboard: {
     title: '概览',
@@ -295,6 +306,7 @@ export const zhCN = {
   ...boardZhCN,
   ...wizardZhCN,
   ...byhandZhCN,
+  ...adminZhCN,
   ...paletteZhCN,
   ...tourZhCN,
   templates: {
@@ -666,6 +678,7 @@ export const zhCN = {
       operator: '操作员',
       viewer: '只读',
     },
+    changeEnds: '修改后其他地方的登录会全部结束。',
     changePassword: '修改密码',
     current: '当前密码',
     next: '新密码',

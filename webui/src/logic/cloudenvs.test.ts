@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { aliasFits, badPath, mayAskAgain, pathLines, seen, shareStates, shareTone, words } from './cloudenvs';
+import { aliasFits, badPath, mayAskAgain, momentOf, pathLines, seen, shareStates, shareTone, words } from './cloudenvs';
 
 describe('cloud environments', () => {
   it('takes names as WeChat does', () => {
     expect(aliasFits('shop-1')).toBe(true);
-    for (const alias of ['', '-a', 'Shop', 'a_b', 'x'.repeat(65)]) expect([alias, aliasFits(alias)]).toEqual([alias, false]);
+    for (const alias of ['', '-a', 'Shop', 'a_b', 'x'.repeat(65)])
+      expect([alias, aliasFits(alias)]).toEqual([alias, false]);
   });
 
   it('reads a whitelist, and finds what is no path', () => {
@@ -28,6 +29,12 @@ describe('cloud environments', () => {
     expect(seen(evidence, 'create', 'cloudrun')).toBe(true);
     expect(seen(evidence, 'create', 'cloudbase')).toBe(false);
     expect(seen(undefined, 'list', 'cloudrun')).toBe(false);
+  });
+
+  it('reads times as WeChat writes them', () => {
+    expect(momentOf('1795179337')).toBe('2026-11-20T12:55:37.000Z');
+    expect(momentOf('2026-11-20 12:55:37')).toBe('2026-11-20 12:55:37');
+    expect(momentOf('')).toBe('');
   });
 
   it('asks nobody again who uses it or is being asked', () => {

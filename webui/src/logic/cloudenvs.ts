@@ -50,3 +50,8 @@ export function badPath(paths: readonly string[]): string | undefined {
 export function words(text: string): string[] {
   return [...new Set(text.split(/[\s,，;；]+/).filter((word) => word !== ''))];
 }
+
+/** momentOf reads a time of WeChat's, which is seconds or words; words stay as they are. */
+export function momentOf(text: string): string {
+  return /^\d{10}$/.test(text) ? new Date(Number(text) * 1000).toISOString() : text;
+}

@@ -1,14 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  codeFits,
-  deviceOf,
-  keyExpiry,
-  keyState,
-  lastAdmin,
-  madePassword,
-  passwordFits,
-  usernameFits,
-} from './people';
+import { codeFits, deviceOf, keyExpiry, keyState, lastAdmin, madePassword, passwordFits, usernameFits } from './people';
 
 describe('passwordFits', () => {
   it('counts characters, not bytes', () => {
@@ -22,8 +13,10 @@ describe('passwordFits', () => {
 
 describe('usernameFits', () => {
   it('takes names and mail addresses, and nothing that could be mistaken', () => {
-    for (const name of ['anna', '王五', 'a.b@example.com', 'x']) expect([name, usernameFits(name)]).toEqual([name, true]);
-    for (const name of ['', '.a', 'a b', 'a/b', 'x'.repeat(65)]) expect([name, usernameFits(name)]).toEqual([name, false]);
+    for (const name of ['anna', '王五', 'a.b@example.com', 'x'])
+      expect([name, usernameFits(name)]).toEqual([name, true]);
+    for (const name of ['', '.a', 'a b', 'a/b', 'x'.repeat(65)])
+      expect([name, usernameFits(name)]).toEqual([name, false]);
   });
 });
 
@@ -58,12 +51,13 @@ describe('codeFits', () => {
 
 describe('deviceOf', () => {
   it('names browser and system', () => {
-    const chrome = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36';
+    const chrome =
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36';
     expect(deviceOf(chrome)).toBe('Chrome · Windows');
     expect(deviceOf(`${chrome} Edg/140.0`)).toBe('Edge · Windows');
-    expect(deviceOf('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1')).toBe(
-      'Safari · iOS',
-    );
+    expect(
+      deviceOf('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1'),
+    ).toBe('Safari · iOS');
     expect(deviceOf('Mozilla/5.0 (Linux; Android 14) Chrome/120 Mobile Safari/537.36 MicroMessenger/8.0')).toBe(
       'WeChat · Android',
     );

@@ -17,7 +17,6 @@ import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { passwordFits } from '../logic/people';
 
-
 function PasswordForm() {
   const { t } = useTranslation();
   const client = useQueryClient();

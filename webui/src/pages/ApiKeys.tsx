@@ -132,7 +132,7 @@ export default function ApiKeys() {
   const list = useInfiniteQuery({ ...apiKeysQuery, enabled: may });
   const [open, setOpen] = useState(false);
   const [made, setMade] = useState('');
-  if (!may) return <NeedsRole title={t('apiKeys.title')} role="admin" />;
+  if (!may) return <NeedsRole title={t('apiKeys.title')} needs="admin" />;
 
   function revoke(key: ApiKey) {
     confirm({
@@ -182,7 +182,13 @@ export default function ApiKeys() {
       card: 'foot',
       align: 'end',
       render: (k) => (
-        <Button size="small" variant="outline" theme="danger" onClick={() => revoke(k)} data-testid={`revoke-${k.name}`}>
+        <Button
+          size="small"
+          variant="outline"
+          theme="danger"
+          onClick={() => revoke(k)}
+          data-testid={`revoke-${k.name}`}
+        >
           {t('apiKeys.revoke')}
         </Button>
       ),

@@ -30,7 +30,13 @@ function Outcome({ entry }: { entry: AuditEntry }) {
   );
 }
 
-function Entry({ entry, onFilter }: { entry: AuditEntry; onFilter: (name: 'user' | 'action' | 'target', value: string) => void }) {
+function Entry({
+  entry,
+  onFilter,
+}: {
+  entry: AuditEntry;
+  onFilter: (name: 'user' | 'action' | 'target', value: string) => void;
+}) {
   const { t, i18n } = useTranslation();
   const narrow = (name: 'user' | 'action' | 'target', value: string) =>
     value && (
@@ -88,7 +94,7 @@ export default function AuditLog() {
   const list = useInfiniteQuery({ ...auditLogQuery(filter), enabled: may });
   const search = useCallback((q: string) => set('q', q), [set]);
   const narrowed = auditFilters.some((name) => address[name] !== '');
-  if (!may) return <NeedsRole title={t('auditLog.title')} role="operator" />;
+  if (!may) return <NeedsRole title={t('auditLog.title')} needs="operator" />;
 
   const people = [...new Set(itemsOf(list).map((e) => e.user))].filter(Boolean).sort();
   const columns: Column<AuditEntry>[] = [
@@ -97,7 +103,12 @@ export default function AuditLog() {
       title: t('auditLog.what'),
       card: 'head',
       render: (e) => (
-        <button type="button" className="linkbutton linkbutton--row" onClick={() => setOpen(e)} data-testid={`open-${e.id}`}>
+        <button
+          type="button"
+          className="linkbutton linkbutton--row"
+          onClick={() => setOpen(e)}
+          data-testid={`open-${e.id}`}
+        >
           <b>{actionTitle(e.action, i18n.language)}</b>
         </button>
       ),

@@ -25,7 +25,7 @@ import { TextArea } from '../components/TextArea';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { useFilter } from '../components/useFilter';
-import { badPath, mayAskAgain, pathLines, seen, shareStates } from '../logic/cloudenvs';
+import { badPath, mayAskAgain, momentOf, pathLines, seen, shareStates } from '../logic/cloudenvs';
 import { oneOf } from '../logic/oneof';
 
 type Refused = { appid: string; detail: string };
@@ -114,9 +114,7 @@ function PushForm({ appid, env, push }: { appid: string; env: string; push: Clou
       <Checkbox checked={enabled} onChange={setEnabled} disabled={!may}>
         {t('cloud.pushOn', { env })}
       </Checkbox>
-      {push.enabled && push.env !== env && (
-        <p className="note--bad">{t('cloud.pushElsewhere', { env: push.env })}</p>
-      )}
+      {push.enabled && push.env !== env && <p className="note--bad">{t('cloud.pushElsewhere', { env: push.env })}</p>}
       {enabled && (
         <>
           <Field
@@ -205,7 +203,7 @@ function ShareView({ share }: { share: CloudShare }) {
         brief
         items={[
           [
-            t('links.viewMerchant'),
+            t('cloud.merchant'),
             <Link key="merchant" to={`/authorizers/${share.appid}`}>
               {share.nick_name || share.appid}
             </Link>,
@@ -302,7 +300,13 @@ function Shares({ env }: { env: CloudEnv }) {
         </select>
         {may && (
           <>
-            <Button variant="outline" theme="default" loading={busy} onClick={() => void check()} data-testid="check-shares">
+            <Button
+              variant="outline"
+              theme="default"
+              loading={busy}
+              onClick={() => void check()}
+              data-testid="check-shares"
+            >
               {t('cloud.check')}
             </Button>
             <Button onClick={() => void navigate(`${home}/share`)} data-testid="new-share">
@@ -359,13 +363,25 @@ function Shares({ env }: { env: CloudEnv }) {
         open={id !== '' && id !== 'share'}
         onClose={close}
       >
-        {open ? <ShareView share={open} /> : list.data ? <EmptyNote title={t('common.noMatches')} /> : <Loading rows={4} />}
+        {open ? (
+          <ShareView share={open} />
+        ) : list.data ? (
+          <EmptyNote title={t('common.noMatches')} />
+        ) : (
+          <Loading rows={4} />
+        )}
       </SidePanel>
     </section>
   );
 }
 
-function TokenForm({ env, token }: { env: string; token: { open: boolean; version: number; whitelist: string[] | null } }) {
+function TokenForm({
+  env,
+  token,
+}: {
+  env: string;
+  token: { open: boolean; version: number; whitelist: string[] | null };
+}) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const may = useCan('operator');
@@ -466,7 +482,10 @@ export default function CloudEnvPage() {
                     [t('cloud.region'), env.region],
                     [t('cloud.package'), env.package],
                     [t('cloud.payMode'), env.pay_mode],
-                    [t('common.createdAt'), env.created_at],
+                    [
+                      t('common.createdAt'),
+                      env.created_at && <Time key="created" value={momentOf(env.created_at)} exact />,
+                    ],
                   ]}
                 />
                 {env.evidence === 'code' && <p className="muted">{t('cloud.seenHint')}</p>}

@@ -145,7 +145,12 @@ export default function CloudEnvs() {
         </span>
       ),
     },
-    { key: 'status', title: t('common.state'), card: 'corner', render: (e) => e.status || <span className="none">—</span> },
+    {
+      key: 'status',
+      title: t('common.state'),
+      card: 'corner',
+      render: (e) => e.status || <span className="none">—</span>,
+    },
     { key: 'region', title: t('cloud.region'), render: (e) => e.region || <span className="none">—</span> },
     { key: 'shares', title: t('cloud.shares'), render: (e) => <Counts shares={e.shares as Record<string, unknown>} /> },
   ];

@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next';
-import { LanguageButton } from '../components/Shell';
 import { PageHead, Panel } from '../components/PageHead';
 import { TotpSetUp } from '../components/SecondFactor';
+import { LanguageButton } from '../components/Shell';
 import { SignOutButton } from '../components/SignOutButton';
 
 /** SecondFactorRequired is all there is for a user who must set up a second factor first. */

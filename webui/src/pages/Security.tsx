@@ -73,12 +73,7 @@ function RequireTotp({ on }: { on: boolean }) {
         )}
       </p>
       <div>
-        <Button
-          variant="outline"
-          theme={on ? 'danger' : 'primary'}
-          onClick={change}
-          data-testid="toggle-require-totp"
-        >
+        <Button variant="outline" theme={on ? 'danger' : 'primary'} onClick={change} data-testid="toggle-require-totp">
           {on ? t('security.totpOff') : t('security.totpOn')}
         </Button>
       </div>
@@ -143,7 +138,7 @@ export default function Security() {
   const { t } = useTranslation();
   const may = useCan('admin');
   const query = useQuery({ ...securityQuery, enabled: may });
-  if (!may) return <NeedsRole title={t('security.title')} role="admin" />;
+  if (!may) return <NeedsRole title={t('security.title')} needs="admin" />;
   return (
     <>
       <PageHead title={t('security.title')} />

@@ -19,14 +19,29 @@ import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { useFilter } from '../components/useFilter';
 import { oneOf } from '../logic/oneof';
-import { argsText, bytes, jobActions, jobStates, jobTone, type Migration, type Queue, type Replica, schema } from '../logic/system';
+import {
+  argsText,
+  bytes,
+  jobActions,
+  jobStates,
+  jobTone,
+  type Migration,
+  type Queue,
+  type Replica,
+  schema,
+} from '../logic/system';
 
 function Checks({ checks }: { checks: NonNullable<SystemState['checks']> }) {
   const { t } = useTranslation();
   return (
     <ul className="checks">
       {checks.map((c) => (
-        <li key={c.name} className={`check check--${c.ok ? 'ok' : 'bad'}`} data-testid={`check-${c.name}`} data-ok={c.ok}>
+        <li
+          key={c.name}
+          className={`check check--${c.ok ? 'ok' : 'bad'}`}
+          data-testid={`check-${c.name}`}
+          data-ok={c.ok}
+        >
           {c.ok ? (
             <CheckCircleFilledIcon aria-label={t('system.ok')} />
           ) : (
@@ -68,7 +83,9 @@ function Replicas({ replicas }: { replicas: Replica[] }) {
     { key: 'started', title: t('system.started'), render: (r) => <Time value={r.started_at} /> },
     { key: 'seen', title: t('system.seen'), render: (r) => <Time value={r.seen_at} /> },
   ];
-  return <DataTable rows={replicas} columns={columns} rowKey={(r) => r.id} testId="replica" label={t('system.replicas')} />;
+  return (
+    <DataTable rows={replicas} columns={columns} rowKey={(r) => r.id} testId="replica" label={t('system.replicas')} />
+  );
 }
 
 const counted = ['available', 'running', 'retryable', 'scheduled', 'discarded'] as const;
@@ -99,7 +116,9 @@ function Queues({ queues, onPick }: { queues: Queue[]; onPick: (queue: string, s
       }),
     ),
   ];
-  return <DataTable rows={queues} columns={columns} rowKey={(q) => q.queue} testId="queue" label={t('system.queues')} />;
+  return (
+    <DataTable rows={queues} columns={columns} rowKey={(q) => q.queue} testId="queue" label={t('system.queues')} />
+  );
 }
 
 function JobTag({ state }: { state: Job['state'] }) {
@@ -197,7 +216,12 @@ function Jobs({ queues }: { queues: Queue[] }) {
       title: t('system.kind'),
       card: 'head',
       render: (j) => (
-        <button type="button" className="linkbutton linkbutton--row" onClick={() => setOpen(j)} data-testid={`open-job-${j.id}`}>
+        <button
+          type="button"
+          className="linkbutton linkbutton--row"
+          onClick={() => setOpen(j)}
+          data-testid={`open-job-${j.id}`}
+        >
           <b>{j.kind}</b>
           <small className="faint">{argsText(j.args)}</small>
         </button>
@@ -325,7 +349,13 @@ function Database({ database }: { database: SystemState['database'] }) {
   return (
     <div className="stack">
       <Panel title={t('system.tables')} hint={t('system.tablesHint')} testId="tables">
-        <DataTable rows={tables} columns={tableColumns} rowKey={(row) => row.name} testId="table" label={t('system.tables')} />
+        <DataTable
+          rows={tables}
+          columns={tableColumns}
+          rowKey={(row) => row.name}
+          testId="table"
+          label={t('system.tables')}
+        />
       </Panel>
       <Panel title={t('system.migrations')} testId="migrations">
         <DataTable
@@ -380,7 +410,7 @@ export default function System() {
   const query = useQuery({ ...systemQuery, enabled: may });
   const [filter, , setSome] = useFilter(['view', 'queue', 'state']);
   const view = oneOf(filter.view, views) ?? 'overview';
-  if (!may) return <NeedsRole title={t('system.title')} role="admin" />;
+  if (!may) return <NeedsRole title={t('system.title')} needs="admin" />;
   return (
     <>
       <PageHead title={t('system.title')} />

@@ -51,7 +51,12 @@ function PasswordField(props: { value: string; onChange: (value: string) => void
       hint={t('users.passwordHint')}
       error={wrong ? t('users.passwordWrong') : error}
       aside={
-        <button type="button" className="linkbutton" onClick={() => onChange(madePassword())} data-testid="make-password">
+        <button
+          type="button"
+          className="linkbutton"
+          onClick={() => onChange(madePassword())}
+          data-testid="make-password"
+        >
           {t('users.make')}
         </button>
       }
@@ -87,7 +92,10 @@ function CreateForm({ onCreated }: { onCreated: (handover: Handover) => void }) 
     setProblem(null);
     try {
       await call(
-        api.POST('/users', { body: { username: name, password, role }, params: { header: { 'Idempotency-Key': key } } }),
+        api.POST('/users', {
+          body: { username: name, password, role },
+          params: { header: { 'Idempotency-Key': key } },
+        }),
       );
       await client.invalidateQueries({ queryKey: adminKeys.users });
       onCreated({ username: name, password });
@@ -155,12 +163,7 @@ function ResetPassword({ user, onSet }: { user: User; onSet: (handover: Handover
     <form className="form" onSubmit={submit}>
       <PasswordField value={password} onChange={setPassword} />
       <div>
-        <Button
-          type="submit"
-          variant="outline"
-          disabled={!passwordFits(password)}
-          data-testid="reset-password"
-        >
+        <Button type="submit" variant="outline" disabled={!passwordFits(password)} data-testid="reset-password">
           {t('users.reset')}
         </Button>
       </div>
@@ -238,7 +241,10 @@ function OneUser({ user, own, last, onGone, onHandover }: OneProps) {
       <Pairs
         items={[
           [t('totp.title'), <TotpTag key="totp" on={user.totp} />],
-          [t('users.lastSignIn'), user.last_sign_in_at ? <Time value={user.last_sign_in_at} exact="both" /> : t('users.never')],
+          [
+            t('users.lastSignIn'),
+            user.last_sign_in_at ? <Time value={user.last_sign_in_at} exact="both" /> : t('users.never'),
+          ],
           [t('common.createdAt'), <Time key="at" value={user.created_at} exact />],
         ]}
       />
@@ -248,7 +254,6 @@ function OneUser({ user, own, last, onGone, onHandover }: OneProps) {
         </p>
       )}
       <section className="form">
-        <h3>{t('account.role')}</h3>
         <Field name="role" group label={t('account.role')}>
           <RoleChoice name="role" value={role} onChange={setRole} />
         </Field>
@@ -303,7 +308,13 @@ function OneUser({ user, own, last, onGone, onHandover }: OneProps) {
 
 function TotpTag({ on }: { on: boolean }) {
   const { t } = useTranslation();
-  return <ToneTag tone={on ? 'good' : 'idle'} text={on ? t('totp.on') : t('totp.off')} testId={on ? 'user-totp' : undefined} />;
+  return (
+    <ToneTag
+      tone={on ? 'good' : 'idle'}
+      text={on ? t('totp.on') : t('totp.off')}
+      testId={on ? 'user-totp' : undefined}
+    />
+  );
 }
 
 /** Users are who may sign in. */
@@ -318,7 +329,7 @@ export default function Users() {
   const users = itemsOf(list);
   const open = users.find((u) => u.id === id);
   const ownId = session.data?.user.id;
-  if (!may) return <NeedsRole title={t('users.title')} role="admin" />;
+  if (!may) return <NeedsRole title={t('users.title')} needs="admin" />;
 
   const close = () => void navigate('/users');
   const columns: Column<User>[] = [
@@ -338,7 +349,8 @@ export default function Users() {
     {
       key: 'last',
       title: t('users.lastSignIn'),
-      render: (u) => (u.last_sign_in_at ? <Time value={u.last_sign_in_at} /> : <span className="faint">{t('users.never')}</span>),
+      render: (u) =>
+        u.last_sign_in_at ? <Time value={u.last_sign_in_at} /> : <span className="faint">{t('users.never')}</span>,
     },
     { key: 'at', title: t('common.createdAt'), render: (u) => <Time value={u.created_at} /> },
   ];
