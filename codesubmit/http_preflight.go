@@ -124,7 +124,7 @@ func (s *Service) routePreflights(api huma.API) {
 	})
 
 	start := adminauth.Op(http.MethodPost, "/preflights", "start-preflight", "Look what stands in the way of a rollout, in the background, changing nothing", adminauth.Viewer, tagPreflights)
-	start.Description = "What is found out about a merchant serves for five minutes, as long as neither the rollout's nor the merchant's data change."
+	start.Description = "That a merchant is ready serves for five minutes, as long as neither the rollout's nor the merchant's data change; those with blockers are looked at anew."
 	start.DefaultStatus = http.StatusCreated
 	start.MaxBodyBytes = maxSpecBytes
 	huma.Register(api, start, func(ctx context.Context, in *struct{ Body Spec }) (*preflightOutput, error) {

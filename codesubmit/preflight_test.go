@@ -187,6 +187,17 @@ func TestPreflightIsCachedByMerchantAndContent(t *testing.T) {
 	require.Equal(t, 2, calls(e.body(nil, shop, second)), "too old")
 }
 
+func TestPreflightLooksAnewAtWhoWasBlocked(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop, second)
+	body := e.body(map[string]any{"domains": map[string]any{"request": []string{"https://late.a.com"}}}, shop, second)
+	_, codes := e.preflight(body)
+	require.Equal(t, map[string][]string{shop: {"domain_not_on_platform"}, second: {"domain_not_on_platform"}}, codes)
+	e.Fake.SetPlatformDomains([]string{"api.a.com", "late.a.com"}, []string{"m.a.com"})
+	run, _ := e.preflight(body)
+	require.EqualValues(t, 2, run["ready"], "what was mended is seen at once")
+}
+
 func TestPreflightTellsWhatItCouldNotFindOut(t *testing.T) {
 	t.Parallel()
 	e := newShops(t, shop, second)

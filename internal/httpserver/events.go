@@ -32,14 +32,14 @@ type liveEvent struct {
 }
 
 // Events registers op as the stream of live updates: server-sent events named ticket, authorizer, link, rollout,
-// submission, message, sync, import, forward_rule, proxy, notice, and resync when some may have been missed. Other kinds are
+// submission, message, sync, import, preflight, forward_rule, proxy, notice, and resync when some may have been missed. Other kinds are
 // our own affair and stay inside.
 // allowed is asked before anything is sent and at every heartbeat, so that a stream ends with its session; it also
 // ends at shutdown.
 func (s *Server) Events(op huma.Operation, hub liveUpdates, allowed func(ctx context.Context) bool) {
 	op.Responses = map[string]*huma.Response{
 		"200": {
-			Description: "Events named ticket, authorizer, link, rollout, submission, message, sync, import, forward_rule, proxy, notice or resync (read again).",
+			Description: "Events named ticket, authorizer, link, rollout, submission, message, sync, import, preflight, forward_rule, proxy, notice or resync (read again).",
 			Content: map[string]*huma.MediaType{"text/event-stream": {
 				Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[liveEvent](), true, "LiveEvent"),
 			}},
@@ -88,7 +88,7 @@ func sendEvent(send func(format string, args ...any) bool, e live.Event) bool {
 
 func public(kind string) bool {
 	switch kind {
-	case "ticket", "authorizer", "link", "registration", "rollout", "submission", "message", "sync", "import", "forward_rule", "proxy", "notice", live.Resync:
+	case "ticket", "authorizer", "link", "registration", "rollout", "submission", "message", "sync", "import", "preflight", "forward_rule", "proxy", "notice", live.Resync:
 		return true
 	}
 	return false

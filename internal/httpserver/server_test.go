@@ -447,6 +447,8 @@ func TestEvents(t *testing.T) {
 	require.Equal(t, `event: submission|data: {"id":"7","appid":"wx1","state":"auditing"}`, next(r))
 	h.events <- live.Event{Kind: "registration", ID: "r1", State: "completed"}
 	require.Equal(t, `event: registration|data: {"id":"r1","state":"completed"}`, next(r))
+	h.events <- live.Event{Kind: "preflight", ID: "3", State: "done"}
+	require.Equal(t, `event: preflight|data: {"id":"3","state":"done"}`, next(r))
 	h.events <- live.Event{Kind: "ticket", ID: "1"}
 	require.Equal(t, `event: ticket|data: {"id":"1"}`, next(r))
 

@@ -74,6 +74,31 @@ export class Admin {
     return this.page.getByTestId(`authorizer-${appid}`);
   }
 
+  /** newRollout opens the wizard with nothing filled in. */
+  async newRollout(): Promise<void> {
+    const { page } = this;
+    await this.open('rollouts');
+    await page.getByTestId('new-rollout').click();
+    await expect(page.getByTestId('wizard-steps')).toBeVisible();
+    if (!(await page.getByTestId('draft-restored').isVisible())) return;
+    await page.getByTestId('discard-draft').click();
+    await confirm(page);
+    await expect(page.getByTestId('draft-restored')).toBeHidden();
+  }
+
+  /** step goes to a step of the wizard. */
+  async step(name: 'template' | 'targets' | 'version' | 'settings' | 'audit' | 'release' | 'check'): Promise<void> {
+    await this.page.getByTestId(`wizard-${name}`).click();
+    await expect(this.page.getByTestId(`wizard-${name}`)).toHaveAttribute('aria-current', 'step');
+  }
+
+  /** preflight has everything checked and waits for the end of it. */
+  async preflight(): Promise<void> {
+    await this.step('check');
+    await this.page.getByTestId('preflight').click();
+    await expect(this.page.getByTestId('preflight-result')).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+  }
+
   /** prepareRollout fills the form for chosen merchants and has it checked; confirmStart then starts it. */
   async prepareRollout(options: {
     name: string;
@@ -86,17 +111,19 @@ export class Admin {
     privacy?: string[];
   }): Promise<void> {
     const { page } = this;
-    await this.open('rollouts');
-    await page.getByTestId('new-rollout').click();
+    await this.newRollout();
     const templates = page.locator('[data-testid^="template-option-"]');
     await (options.template ? page.getByTestId(`template-option-${options.template}`) : templates.first()).click();
+    await this.step('targets');
     for (const appid of options.appids) {
       await page.getByTestId('merchant-search').locator('input').fill(appid);
       await page.getByTestId(`merchant-option-${appid}`).locator('label').click();
     }
+    await this.step('version');
     await field(page, 'name').fill(options.name);
     if (options.ext) await field(page, 'ext-json').fill(options.ext);
     if (options.privacy) {
+      await this.step('settings');
       await page.getByTestId('set-privacy').locator('label').click();
       await field(page, 'contact_email').fill('ops@example.com');
       await field(page, 'notice-method').fill('弹窗');
@@ -107,10 +134,15 @@ export class Admin {
         await row.locator('input').nth(1).fill('为顾客提供服务');
       }
     }
-    if (options.submit) await page.getByTestId(`choice-submit-${options.submit}`).click();
-    if (options.release) await page.getByTestId(`choice-release-${options.release}`).click();
-    await page.getByTestId('preflight').click();
-    await expect(page.getByTestId('preflight-result')).toBeVisible();
+    if (options.submit) {
+      await this.step('audit');
+      await page.getByTestId(`choice-submit-${options.submit}`).click();
+    }
+    if (options.release) {
+      await this.step('release');
+      await page.getByTestId(`choice-release-${options.release}`).click();
+    }
+    await this.preflight();
   }
 
   async confirmStart(): Promise<void> {

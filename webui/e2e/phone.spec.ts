@@ -11,6 +11,7 @@ const places = [
   'registrations',
   'templates',
   'rollouts',
+  'audits',
   'messages',
   'rules',
   'deliveries',
@@ -71,21 +72,25 @@ test('a session that has ended is told, and signing in leads back to the page', 
 test('a paced rollout is described in the form and on its page, and the keyboard alone cancels it', async ({
   page,
 }) => {
-  await new Admin(page).signIn();
+  const admin = new Admin(page);
+  await admin.signIn();
   await page.goto('/admin/rollouts/new');
   await page.locator('[data-testid^="template-option-"]').first().click();
+  await admin.step('targets');
   await page.getByTestId('choice-targets-all').click();
+  await admin.step('version');
   await field(page, 'name').fill('夜间分批发布');
-  await page.getByTestId('show-strategy').click();
+  await admin.step('release');
   await field(page, 'canary').fill('1');
   await field(page, 'batch-size').fill('5');
   await field(page, 'max-failed').fill('0');
   await field(page, 'start-at').fill('2099-01-01T02:00');
   await field(page, 'window').fill('每天 2 点');
   await expect(page.getByTestId('error-window')).toBeVisible();
+  await expect(page.getByTestId('wizard-release')).toHaveAttribute('data-state', 'wrong');
   await field(page, 'window').fill('* 2-5 * * *');
   await expect(page.getByTestId('window-words')).toContainText('02:00–05:59');
-  await page.getByTestId('preflight').click();
+  await admin.preflight();
   await page.getByTestId('start-rollout').click();
   await confirm(page);
   await expect(page.getByTestId('rollout-state-scheduled')).toBeVisible();

@@ -1,19 +1,21 @@
 import { expect, test } from '@playwright/test';
-import { Admin, confirm, Simulator, shot } from './pages';
+import { Admin, confirm, field, Simulator, shot } from './pages';
 
 test('a rejection is shown with its reason and picture, and a retry submits again', async ({ page, context }) => {
   const admin = new Admin(page);
   await admin.signIn();
 
   // The first merchant that preflight finds nothing against.
-  await page.goto('/admin/rollouts/new');
+  await admin.newRollout();
   await page.locator('[data-testid^="template-option-"]').first().click();
+  await admin.step('targets');
   await page.getByTestId('choice-targets-all').click();
-  await page.getByTestId('field-name').locator('input').fill('找一个可发布的商户');
-  await page.getByTestId('preflight').click();
-  await expect(page.getByTestId('preflight-result')).toBeVisible({ timeout: 60_000 });
-  await page.getByTestId('show-ready').click();
-  const appid = ((await page.getByTestId('ready-appid').first().textContent()) ?? '').trim();
+  await expect(page.getByTestId('target-count')).toContainText(/[1-9]/);
+  await admin.step('version');
+  await field(page, 'name').fill('找一个可发布的商户');
+  await admin.preflight();
+  await page.getByTestId('choice-items-all').click();
+  const appid = (await page.getByTestId('ready-appid').first().getAttribute('data-appid')) ?? '';
   await shot(page, '11-preflight-all');
 
   await admin.prepareRollout({

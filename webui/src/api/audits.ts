@@ -2,7 +2,7 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/
 import { inParts } from '../logic/bulk';
 import { api, call, newIdempotencyKey } from './client';
 import { keys } from './queries';
-import type { AuditFilter, ManyAction, ManyAnswer } from './types';
+import type { AuditChange, AuditFilter, ManyAction, ManyAnswer } from './types';
 
 // Audits are submissions: they are kept under them, so that the same events make them out of date.
 
@@ -25,18 +25,26 @@ export const auditSummaryQuery = queryOptions({
 /** atOnce is how many submissions one call takes. */
 const atOnce = 1000;
 
-/** actOnMany does the same with many submissions and says which did not take it. */
-export async function actOnMany(action: ManyAction, ids: readonly string[]): Promise<ManyAnswer> {
+async function inTurns(ids: readonly string[], post: (part: string[]) => Promise<ManyAnswer>): Promise<ManyAnswer> {
   const all: { done: string[]; failed: NonNullable<ManyAnswer['failed']> } = { done: [], failed: [] };
   for (const part of inParts(ids, atOnce)) {
-    const answer = await call(
-      api.POST('/submissions/bulk', {
-        params: { header: { 'Idempotency-Key': newIdempotencyKey() } },
-        body: { ids: part, action },
-      }),
-    );
+    const answer = await post(part);
     all.done.push(...(answer.done ?? []));
     all.failed.push(...(answer.failed ?? []));
   }
   return all;
+}
+
+const once = () => ({ header: { 'Idempotency-Key': newIdempotencyKey() } });
+
+/** actOnMany does the same with many submissions and says which did not take it. */
+export function actOnMany(action: ManyAction, ids: readonly string[]): Promise<ManyAnswer> {
+  return inTurns(ids, (part) => call(api.POST('/submissions/bulk', { params: once(), body: { ids: part, action } })));
+}
+
+/** resubmitMany submits many rejected or withdrawn versions again, with the same changes. */
+export function resubmitMany(ids: readonly string[], audit: AuditChange): Promise<ManyAnswer> {
+  return inTurns(ids, (part) =>
+    call(api.POST('/submissions/resubmit', { params: once(), body: { ids: part, audit } })),
+  );
 }

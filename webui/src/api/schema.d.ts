@@ -1789,7 +1789,7 @@ export interface paths {
         put?: never;
         /**
          * Look what stands in the way of a rollout, in the background, changing nothing
-         * @description What is found out about a merchant serves for five minutes, as long as neither the rollout's nor the merchant's data change.
+         * @description That a merchant is ready serves for five minutes, as long as neither the rollout's nor the merchant's data change; those with blockers are looked at anew.
          */
         post: operations["start-preflight"];
         delete?: never;
@@ -9458,7 +9458,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events named ticket, authorizer, link, rollout, submission, message, sync, import, forward_rule, proxy, notice or resync (read again). */
+            /** @description Events named ticket, authorizer, link, rollout, submission, message, sync, import, preflight, forward_rule, proxy, notice or resync (read again). */
             200: {
                 headers: {
                     [name: string]: unknown;

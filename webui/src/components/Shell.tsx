@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Link, Navigate, NavLink, Outlet, useLocation, useNavigationType, useRouteError } from 'react-router-dom';
 import {
   AddRectangleIcon,
+  AssignmentCheckedIcon,
   ChatMessageIcon,
   CloudIcon,
   DashboardIcon,
@@ -21,7 +22,6 @@ import {
   SettingIcon,
   ShopIcon,
   SwapIcon,
-  AssignmentCheckedIcon,
   TranslateIcon,
   UserCircleIcon,
   UserIcon,

@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useLayoutEffect, useRef, useState } from 'react';
-import { Cells, Heads, type TableProps } from './DataList';
+import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { Cells, type Column, Heads, type TableProps } from './DataList';
 
 interface Props<T> extends TableProps<T> {
   /** total counts the rows that are not here yet too; room is left for them. */
@@ -16,22 +16,48 @@ function rowHeight(): number {
   return window.matchMedia(narrow).matches ? 128 : 62;
 }
 
-/** VirtualTable is a DataTable that makes elements only for rows on the screen: thousands scroll like ten. */
+interface RowProps<T> {
+  row: T;
+  index: number;
+  columns: Column<T>[];
+  className: string | undefined;
+  testId: string;
+  measure: (element: HTMLTableRowElement | null) => void;
+}
+
+/** Row is made again only when it has changed itself, not whenever one scrolls. */
+const Row = memo(function Row<T>({ row, index, columns, className, testId, measure }: RowProps<T>) {
+  return (
+    <tr ref={measure} data-index={index} aria-rowindex={index + 2} className={className} data-testid={testId}>
+      <Cells columns={columns} row={row} />
+    </tr>
+  );
+}) as <T>(props: RowProps<T>) => React.ReactNode;
+
+/**
+ * VirtualTable is a DataTable that makes elements only for rows on the screen: thousands scroll like ten. The same columns,
+ * rowKey and onSeen should be handed over as long as nothing has changed.
+ */
 export function VirtualTable<T>({ columns, rows, total, rowKey, rowClass, testId, label, onSeen }: Props<T>) {
   const body = useRef<HTMLTableSectionElement>(null);
   const [top, setTop] = useState(0);
+  const [height] = useState(rowHeight);
   useLayoutEffect(() => {
     if (body.current) setTop(Math.round(body.current.getBoundingClientRect().top + window.scrollY));
   });
-  const virtual = useWindowVirtualizer({
-    count: total,
-    estimateSize: rowHeight,
-    overscan: 10,
-    scrollMargin: top,
-    getItemKey: (i) => {
+  const keyAt = useCallback(
+    (i: number) => {
       const row = rows[i];
       return row === undefined ? i : rowKey(row);
     },
+    [rows, rowKey],
+  );
+  const virtual = useWindowVirtualizer({
+    count: total,
+    estimateSize: () => height,
+    overscan: 10,
+    scrollMargin: top,
+    getItemKey: keyAt,
   });
   const shown = virtual.getVirtualItems();
   const first = shown[0]?.index ?? 0;
@@ -53,16 +79,15 @@ export function VirtualTable<T>({ columns, rows, total, rowKey, rowClass, testId
               </td>
             </tr>
           ) : (
-            <tr
+            <Row
               key={key}
-              ref={virtual.measureElement}
-              data-index={index}
-              aria-rowindex={index + 2}
+              row={row}
+              index={index}
+              columns={columns}
               className={rowClass?.(row)}
-              data-testid={`${testId}-${rowKey(row)}`}
-            >
-              <Cells columns={columns} row={row} />
-            </tr>
+              testId={`${testId}-${rowKey(row)}`}
+              measure={virtual.measureElement}
+            />
           );
         })}
         <Space height={after} columns={columns.length} />

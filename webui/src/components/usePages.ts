@@ -9,13 +9,21 @@ export const submissionsAPage = 200;
 
 export interface Pages {
   rows: SubmissionItem[];
-  /** total counts the rows that are not here too; undefined before anything is. */
+  /** total counts the rows that are not here too, as told last; undefined before anything is. */
   total: number | undefined;
+  /** room is how many rows the list is long; the last ones may still have to come. */
+  room: number;
   /** failed is a page that could not be read, if there is one. */
   failed: UseQueryResult<unknown> | undefined;
   onSeen: (first: number, last: number) => void;
   /** all reads the whole list. */
   all: () => Promise<SubmissionItem[]>;
+}
+
+/** Held keeps the rows as they are until a page changes: what is drawn of them need not be drawn again. */
+interface Held {
+  known: readonly unknown[];
+  rows: SubmissionItem[];
 }
 
 /**
@@ -34,6 +42,12 @@ export function useSubmissionPages(filter: SubmissionFilter): Pages {
     }),
   });
   const known = pages.map((p) => p.data);
+  const [held, setHeld] = useState<Held>({ known: [], rows: [] });
+  let { rows } = held;
+  if (known.length !== held.known.length || known.some((page, i) => page !== held.known[i])) {
+    rows = rowsOf(known);
+    setHeld({ known, rows });
+  }
   const next = chained(cursors, known, seen.last + 50, submissionsAPage);
   const moved = next.length !== cursors.length || next.some((cursor, i) => cursor !== cursors[i]);
   useEffect(() => {
@@ -44,6 +58,10 @@ export function useSubmissionPages(filter: SubmissionFilter): Pages {
       setSeen((old) => (old.first === first && old.last === last ? old : { first, last })),
     [],
   );
+
+  const complete = known.at(-1)?.next_cursor === '';
+  const newest = pages.reduce((a, b) => (b.dataUpdatedAt > a.dataUpdatedAt ? b : a));
+  const total = newest.data && (newest.data.total ?? 0);
 
   async function all() {
     const rows: SubmissionItem[] = [];
@@ -57,8 +75,9 @@ export function useSubmissionPages(filter: SubmissionFilter): Pages {
   }
 
   return {
-    rows: rowsOf(known),
-    total: known[0] && (known[0].total ?? 0),
+    rows,
+    total,
+    room: complete ? rows.length : Math.max(total ?? 0, rows.length),
     failed: pages.find((p) => p.isError),
     onSeen,
     all,

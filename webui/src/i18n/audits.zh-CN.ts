@@ -23,6 +23,7 @@ export const auditsZhCN = {
     remedies: '通常的解决办法',
     resubmitN: '修改并重新提审 {{n}} 个',
     resubmit: '修改并重新提审',
+    time: '用时',
     waited: '已等',
     took: '用时',
     expected: '预计',

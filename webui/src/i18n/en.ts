@@ -1,15 +1,15 @@
+import { adminEn } from './admin.en';
 import { auditsEn } from './audits.en';
 import { boardEn } from './board.en';
 import { byhandEn } from './byhand.en';
-import { adminEn } from './admin.en';
 import { forwardingEn } from './forwarding.en';
 import { linksEn } from './links.en';
 import { merchantsEn } from './merchants.en';
 import { messagesEn } from './messages.en';
 import { operationsEn } from './operations.en';
-import { wizardEn } from './wizard.en';
 import { paletteEn } from './palette.en';
 import { tourEn } from './tour.en';
+import { wizardEn } from './wizard.en';
 import type { Catalogue } from './zh-CN';
 
 export const en: Catalogue = {
@@ -439,7 +439,6 @@ export const en: Catalogue = {
     labelsHint: 'Authorized mini programs with any of these labels.',
     allHint: 'All authorized mini programs.',
     count: 'Merchants: {{n}}',
-    countAtLeast: 'Merchants: more than {{n}}',
     counting: 'Counting',
     version: 'Version',
     name: 'Name of the rollout',
@@ -479,7 +478,6 @@ export const en: Catalogue = {
     privacyText: 'Purpose',
     privacyTextPlaceholder: 'The purpose only',
     addPrivacy: 'Add a row',
-    audit: 'Review and release',
     submitMode: 'Submission',
     submitAuto: 'Automatic',
     submitManual: 'By hand after a trial',
@@ -518,11 +516,9 @@ export const en: Catalogue = {
       evening: 'Workdays, 22 to 24',
       weekend: 'All weekend',
     },
-    summary: 'Check and start',
     preflight: 'Preflight',
     preflightAgain: 'Check again',
     preflightHint: 'Changes nothing; finds the merchants that lack something.',
-    preflightStale: 'Something has changed. Check again.',
     ready: 'Ready',
     blocked: 'Blocked',
     blockedHint: 'Blocked merchants join the rollout as “blocked”; settle it, then retry.',
@@ -533,7 +529,6 @@ export const en: Catalogue = {
     scheduled: 'The rollout is created and starts in time',
     fix: 'Correct what is marked first.',
     noneReady: 'No merchant is ready.',
-    readyList: 'Show the ready ones',
   },
   formErrors: {
     required: 'Required',

@@ -142,7 +142,8 @@ export const wizardEn: typeof wizardZhCN = {
       server: 'Add these server domains to the platform?',
       webview: 'Add these web-view domains to the platform?',
     },
-    addDomainsHint: 'They are added to the testing and the published copy; all others stay. At most 50 changes a month.',
+    addDomainsHint:
+      'They are added to the testing and the published copy; all others stay. At most 50 changes a month.',
     domainsMissing: 'The platform’s lists lack domains that this rollout needs:',
     domainsAdded: 'Added to the platform; checking again',
     domainsRefused: 'WeChat did not take: {{names}}',
@@ -178,6 +179,7 @@ export const wizardEn: typeof wizardZhCN = {
     more: 'Show all {{n}} versions',
     less: 'Show fewer',
     merchants: 'Merchants with {{version}} live',
+    merchantsUnknown: 'Merchants with nothing live, or not known',
     merchant: 'Merchant',
     template: 'Template',
     releasedAt: 'Released',
@@ -210,7 +212,8 @@ export const wizardEn: typeof wizardZhCN = {
   },
   domainCopies: {
     differ: 'The testing and the published copy are not the same',
-    differHint: 'Save the lists once to make them the same. Merchants’ live versions cannot use what is only in the testing copy.',
+    differHint:
+      'Save the lists once to make them the same. Merchants’ live versions cannot use what is only in the testing copy.',
     same: 'The testing and the published copy are the same.',
     onlyTesting: 'Only in the testing copy',
     onlyPublished: 'Only in the published copy',

@@ -170,6 +170,7 @@ export const wizardZhCN = {
     more: '显示全部 {{n}} 个版本',
     less: '收起',
     merchants: '线上为 {{version}} 的商户',
+    merchantsUnknown: '没有上线，或线上版本未知的商户',
     merchant: '商户',
     template: '模板',
     releasedAt: '发布于',

@@ -1,15 +1,15 @@
+import { adminZhCN } from './admin.zh-CN';
 import { auditsZhCN } from './audits.zh-CN';
 import { boardZhCN } from './board.zh-CN';
 import { byhandZhCN } from './byhand.zh-CN';
-import { adminZhCN } from './admin.zh-CN';
 import { forwardingZhCN } from './forwarding.zh-CN';
 import { linksZhCN } from './links.zh-CN';
 import { merchantsZhCN } from './merchants.zh-CN';
 import { messagesZhCN } from './messages.zh-CN';
 import { operationsZhCN } from './operations.zh-CN';
-import { wizardZhCN } from './wizard.zh-CN';
 import { paletteZhCN } from './palette.zh-CN';
 import { tourZhCN } from './tour.zh-CN';
+import { wizardZhCN } from './wizard.zh-CN';
 
 export const zhCN = {
   app: {
@@ -431,7 +431,6 @@ export const zhCN = {
     labelsHint: '带有任一标签的已授权小程序。',
     allHint: '所有已授权的小程序。',
     count: '目标 {{n}} 个商户',
-    countAtLeast: '目标超过 {{n}} 个商户',
     counting: '正在统计目标',
     version: '版本信息',
     name: '发布名称',
@@ -471,7 +470,6 @@ export const zhCN = {
     privacyText: '用途',
     privacyTextPlaceholder: '只写用途，不要带“用于”',
     addPrivacy: '添加一项',
-    audit: '审核与发布',
     submitMode: '提交审核',
     submitAuto: '自动提交',
     submitManual: '体验后人工提交',
@@ -509,11 +507,9 @@ export const zhCN = {
       evening: '工作日 22–24 点',
       weekend: '周末全天',
     },
-    summary: '检查并开始',
     preflight: '预检',
     preflightAgain: '重新预检',
     preflightHint: '预检不会改动任何东西，它找出还缺什么的商户。',
-    preflightStale: '内容有改动，请重新预检。',
     ready: '可以发布',
     blocked: '被阻塞',
     blockedHint: '被阻塞的商户也会加入发布并标记为「被阻塞」，处理后可重试。',
@@ -524,7 +520,6 @@ export const zhCN = {
     scheduled: '发布已创建，将按时开始',
     fix: '请先改正标红的内容。',
     noneReady: '没有可以发布的商户。',
-    readyList: '查看可以发布的商户',
   },
   formErrors: {
     required: '必填',

@@ -3,6 +3,9 @@ import { readWindow } from './window';
 
 const ends = ['released', 'rejected', 'withdrawn', 'blocked', 'failed', 'canceled', 'superseded'];
 
+/** leastHours must pass before a pace means anything: what is blocked ends at once. */
+const leastHours = 1 / 6;
+
 export interface Pace {
   perHour: number;
   /** endsAt is when the last merchant comes to an end if it goes on like this. */
@@ -18,7 +21,7 @@ export function paceOf(
   const done = ends.reduce((n, state) => n + (rollout.counts[state] ?? 0), 0);
   const left = rollout.total - done;
   const hours = (now - Date.parse(rollout.start_at ?? rollout.created_at)) / 3_600_000;
-  if (done < 5 || left <= 0 || hours <= 0) return null;
+  if (done < 5 || left <= 0 || hours < leastHours) return null;
   const perHour = done / hours;
   return { perHour: Math.max(1, Math.round(perHour)), endsAt: now + (left / perHour) * 3_600_000 };
 }

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { checkExtJson, checkForm, emptyForm, toRequest } from './rollout';
+import {
+  checkExtJson,
+  checkForm,
+  domainsOf,
+  domainTexts,
+  emptyForm,
+  noDomains,
+  noPrivacy,
+  privacyForm,
+  privacyOf,
+  toRequest,
+} from './rollout';
 
 function filled() {
   return {
@@ -115,5 +126,73 @@ describe('toRequest', () => {
       labels: [],
       all: true,
     });
+  });
+});
+
+describe('the reviewers', () => {
+  const category = {
+    first_class: 'a',
+    first_id: 1,
+    second_class: 'b',
+    second_id: 2,
+    third_class: '',
+    third_id: 0,
+  };
+  const media = (media_id: string, type: 'image' | 'video') => ({
+    media_id,
+    type,
+    name: media_id,
+    size: 1,
+    content_type: '',
+    created_at: '',
+  });
+
+  it('get pages, files and what users publish', () => {
+    const form = {
+      ...filled(),
+      pages: [{ address: ' pages/index ', title: '', tag: ' tea  cake ', category }],
+      preview: [media('p', 'image'), media('v', 'video')],
+      feedback_stuff: [media('f', 'image')],
+      ugc: { mode: 'some' as const, scenes: [2], methods: [1], team: true, desc: '' },
+    };
+    expect(checkForm(form)).toEqual({});
+    const { audit } = toRequest(form);
+    expect(audit?.item_list).toEqual([
+      { first_class: 'a', first_id: 1, second_class: 'b', second_id: 2, address: 'pages/index', tag: 'tea cake' },
+    ]);
+    expect(audit?.preview_info).toEqual({ pic_id_list: ['p'], video_id_list: ['v'] });
+    expect(audit?.feedback_stuff).toEqual(['f']);
+    expect(audit?.ugc_declare).toEqual({ scene: [2], method: [1], has_audit_team: 1 });
+  });
+  it('are told nothing that was not filled in', () => {
+    expect(Object.keys(toRequest(filled()).audit ?? {}).sort()).toEqual([
+      'feedback_info',
+      'order_path',
+      'privacy_api_not_use',
+      'submit',
+      'version_desc',
+    ]);
+  });
+  it('need a category for each page and a whole declaration', () => {
+    const form = { ...filled(), pages: [{ address: '', title: '', tag: '', category: null }] };
+    expect(checkForm(form)['audit.item_list']?.key).toBe('auditPage');
+    const ugc = { mode: 'some' as const, scenes: [1], methods: [], team: false, desc: '' };
+    expect(checkForm({ ...filled(), ugc })['audit.ugc_declare']?.key).toBe('ugc');
+    expect(toRequest({ ...filled(), ugc: { ...ugc, mode: 'none' } }).audit?.ugc_declare?.scene).toEqual([0]);
+  });
+});
+
+describe('saved settings', () => {
+  it('come back as they were filled in', () => {
+    const domains = { ...noDomains, request: 'https://a.com\nhttps://b.com', udp: 'udp://c.com' };
+    expect(domainTexts(domainsOf(domains))).toEqual(domains);
+    const privacy = {
+      ...noPrivacy,
+      owner: { ...noPrivacy.owner, contact_email: 'a@b.cn' },
+      notice_method: 'x',
+      store_expire: '30天',
+      privacyTexts: [{ privacy_key: 'Album', privacy_text: 'y' }],
+    };
+    expect(privacyForm(privacyOf(privacy))).toEqual(privacy);
   });
 });

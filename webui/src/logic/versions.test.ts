@@ -18,6 +18,6 @@ describe('shares', () => {
   });
   it('of nobody is nothing', () => {
     expect(shares([])).toEqual([]);
-    expect(most([])).toBeUndefined();
+    expect(most([{ version: '', merchants: 3, percent: 100 }])).toBeUndefined();
   });
 });

@@ -20,7 +20,7 @@ export function shares(list: readonly LiveVersion[]): VersionShare[] {
   return [...rows.filter((r) => r.version !== ''), ...rows.filter((r) => r.version === '')];
 }
 
-/** most is the version that most merchants have. */
+/** most is the known version that most merchants have. */
 export function most(rows: readonly VersionShare[]): VersionShare | undefined {
-  return [...rows].sort((a, b) => b.merchants - a.merchants)[0];
+  return rows.filter((r) => r.version !== '').sort((a, b) => b.merchants - a.merchants)[0];
 }

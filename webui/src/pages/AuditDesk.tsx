@@ -215,7 +215,7 @@ function useColumns(pick: Column<Audit> | null): Column<Audit>[] {
         </span>
       ),
     },
-    { key: 'waiting', title: t('audits.waited'), render: (a) => <Waiting audit={a} /> },
+    { key: 'waiting', title: t('audits.time'), render: (a) => <Waiting audit={a} /> },
     { key: 'reason', title: t('audits.reason'), width: '36%', render: (a) => <Reason audit={a} /> },
   ];
   return pick ? [pick, ...columns] : columns;
@@ -371,7 +371,7 @@ export default function AuditDesk() {
   return (
     <>
       <PageHead title={t('audits.title')} />
-      <p className="muted">{t('audits.intro')}</p>
+      <p className="muted lead">{t('audits.intro')}</p>
       <QueryView query={summary} rows={2}>
         {(data) => (
           <>

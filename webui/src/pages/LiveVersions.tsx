@@ -65,17 +65,18 @@ function Bars({ rows, templateOf }: { rows: VersionShare[]; templateOf: (version
   const [all, setAll] = useState(false);
   if (rows.length === 0) return <EmptyNote title={t('library.versionsEmpty')} />;
   const top = most(rows);
-  const name = open || t('library.unknownVersion');
   return (
     <>
-      <p className="muted">
-        {t('library.versionsSummary', {
-          versions: rows.filter((r) => r.version !== '').length,
-          merchants: rows.reduce((n, r) => n + r.merchants, 0),
-          version: top?.version || t('library.unknownVersion'),
-          n: top?.merchants ?? 0,
-        })}
-      </p>
+      {top && (
+        <p className="muted">
+          {t('library.versionsSummary', {
+            versions: rows.filter((r) => r.version !== '').length,
+            merchants: rows.reduce((n, r) => n + r.merchants, 0),
+            version: top.version,
+            n: top.merchants,
+          })}
+        </p>
+      )}
       <VersionBars
         label={t('library.versions')}
         versions={all ? rows : rows.slice(0, shownAtFirst)}
@@ -88,7 +89,7 @@ function Bars({ rows, templateOf }: { rows: VersionShare[]; templateOf: (version
         </button>
       )}
       <SidePanel
-        title={t('library.merchants', { version: name })}
+        title={open ? t('library.merchants', { version: open }) : t('library.merchantsUnknown')}
         open={open !== null}
         onClose={() => setOpen(null)}
         testId="live-merchants"

@@ -16,8 +16,8 @@ import type { Change, PartProps } from './newrollout/parts';
 import { ReleaseStep } from './newrollout/ReleaseStep';
 import { SettingsStep } from './newrollout/SettingsStep';
 import { StepList } from './newrollout/StepList';
-import { fromTemplate, TemplateStep } from './newrollout/TemplateStep';
 import { TargetsStep } from './newrollout/TargetsStep';
+import { fromTemplate, TemplateStep } from './newrollout/TemplateStep';
 import { useDraft } from './newrollout/useDraft';
 import { VersionStep } from './newrollout/VersionStep';
 
@@ -110,8 +110,10 @@ export default function NewRollout() {
       ...(wished.appids.length > 0 ? { appids: wished.appids } : {}),
       ...(wished.below ? { targetMode: 'all' as const, below_version: wished.below } : {}),
     });
-    setParams(named ? { step: wished.appids.length > 0 ? 'version' : 'targets' } : {}, { replace: true });
-  }, [ready, named, wished, change, setParams]);
+    const step = !named ? 'template' : wished.appids.length > 0 ? 'version' : 'targets';
+    setDraft((old) => ({ ...old, left: steps.slice(0, steps.indexOf(step)) }));
+    setParams({ step }, { replace: true });
+  }, [ready, named, wished, change, setDraft, setParams]);
 
   const errors = checkForm(form);
   const fromServer = problem ? fieldErrors(problem, serverFields) : {};
@@ -123,18 +125,22 @@ export default function NewRollout() {
   const fields = [...new Set([...Object.keys(shown), ...Object.keys(fromServer).filter((f) => f !== '')])];
   const wrong = Object.keys(errors).map((field): [string, string] => [field, errorOf(field) ?? '']);
 
+  // Where the keyboard goes once the step is drawn.
+  const [aim, setAim] = useState<{ step: Step; mistake: boolean } | null>(null);
+  useEffect(() => {
+    if (aim?.step !== at) return;
+    setAim(null);
+    if (aim.mistake) toMistake(body.current);
+    else {
+      window.scrollTo({ top: 0 });
+      body.current?.focus({ preventScroll: true });
+    }
+  }, [aim, at]);
+
   function go(step: Step, field?: string) {
     setDraft((old) => ({ ...old, left: [...new Set([...old.left, at, ...(step === 'check' ? steps : [])])] }));
     setParams({ step });
-    requestAnimationFrame(() =>
-      requestAnimationFrame(() => {
-        if (field) toMistake(body.current);
-        else {
-          window.scrollTo({ top: 0 });
-          body.current?.focus({ preventScroll: true });
-        }
-      }),
-    );
+    setAim({ step, mistake: field !== undefined });
   }
 
   function next() {
@@ -142,7 +148,7 @@ export default function NewRollout() {
     if (!after) return;
     if (Object.keys(errors).some((f) => stepOf(f) === at)) {
       setDraft((old) => ({ ...old, left: [...new Set([...old.left, at])] }));
-      requestAnimationFrame(() => toMistake(body.current));
+      setAim({ step: at, mistake: true });
       return;
     }
     go(after);

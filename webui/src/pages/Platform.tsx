@@ -19,8 +19,8 @@ import { useCan } from '../components/session';
 import { TextArea } from '../components/TextArea';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
-import { oneOf } from '../logic/oneof';
 import { difference } from '../logic/domains';
+import { oneOf } from '../logic/oneof';
 import { splitList } from '../logic/text';
 import { ticketTone } from '../logic/ticket';
 import { duration } from '../logic/time';
@@ -588,7 +588,14 @@ function ConfirmFile() {
           <p className="muted">{t('domainCopies.fileElsewhere')}</p>
         </div>
       ) : (
-        <Button size="small" variant="outline" theme="default" loading={busy} onClick={() => void get()} data-testid="get-confirm-file">
+        <Button
+          size="small"
+          variant="outline"
+          theme="default"
+          loading={busy}
+          onClick={() => void get()}
+          data-testid="get-confirm-file"
+        >
           {t('platform.confirmFileGet')}
         </Button>
       )}

@@ -1,4 +1,9 @@
-import { type InfiniteData, type UseInfiniteQueryResult, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import {
+  type InfiniteData,
+  type UseInfiniteQueryResult,
+  useInfiniteQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Input } from 'tdesign-react';
@@ -47,7 +52,11 @@ interface FormProps {
 /** useSave sends a profile of either kind. */
 function useSave(kind: Kind, id: string | undefined) {
   const client = useQueryClient();
-  return async (body: { name: string; domains: ReturnType<typeof domainsOf>; privacy: ReturnType<typeof privacyOf> }) => {
+  return async (body: {
+    name: string;
+    domains: ReturnType<typeof domainsOf>;
+    privacy: ReturnType<typeof privacyOf>;
+  }) => {
     const header = { 'Idempotency-Key': newIdempotencyKey() };
     const { name, domains, privacy } = body;
     if (kind === 'domains') {
@@ -226,7 +235,12 @@ function ProfileList<P extends Any & (DomainProfile | PrivacyProfile)>({ kind, q
         testId="profile-panel"
       >
         {open && (
-          <ProfileForm key={open.profile?.id ?? 'new'} kind={kind} profile={open.profile} onDone={() => setOpen(null)} />
+          <ProfileForm
+            key={open.profile?.id ?? 'new'}
+            kind={kind}
+            profile={open.profile}
+            onDone={() => setOpen(null)}
+          />
         )}
       </SidePanel>
     </Panel>

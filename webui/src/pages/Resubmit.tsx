@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Input } from 'tdesign-react';
-import { api, call, newIdempotencyKey } from '../api/client';
+import { resubmitMany } from '../api/audits';
 import { keys } from '../api/queries';
 import type { AuditChange, AuditMedia, ManyAnswer } from '../api/types';
 import { Button } from '../components/Button';
@@ -67,14 +67,7 @@ export function Resubmit({ ids: first, nameOf, onClose }: Props) {
     setBusy(true);
     setError(null);
     try {
-      setAnswer(
-        await call(
-          api.POST('/submissions/resubmit', {
-            params: { header: { 'Idempotency-Key': newIdempotencyKey() } },
-            body: { ids, audit: changeOf(form) },
-          }),
-        ),
-      );
+      setAnswer(await resubmitMany(ids, changeOf(form)));
       await client.invalidateQueries({ queryKey: keys.submissions });
     } catch (thrown) {
       setError(thrown);

@@ -1,5 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useCallback, useState } from 'react';
+import type { TFunction } from 'i18next';
+import { useCallback, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
 import { actOnMany } from '../api/audits';
@@ -56,10 +57,10 @@ function Waits({ submission, manual }: { submission: SubmissionItem; manual: boo
 
 type Picked = ReadonlyMap<string, SubmissionItem>;
 
-function useColumns(rollout: Rollout, picking: Column<SubmissionItem> | null): Column<SubmissionItem>[] {
-  const { t } = useTranslation();
-  const byHand = rollout.spec.release?.mode === 'manual';
-  const columns: Column<SubmissionItem>[] = [
+const keyOf = (s: SubmissionItem) => s.appid;
+
+function columnsOf(t: TFunction, rolloutId: string, byHand: boolean): Column<SubmissionItem>[] {
+  return [
     {
       key: 'name',
       title: t('authorizers.name'),
@@ -67,7 +68,7 @@ function useColumns(rollout: Rollout, picking: Column<SubmissionItem> | null): C
       render: (s) => (
         <Link
           className="plain"
-          to={{ pathname: `/rollouts/${rollout.id}/${s.id}`, search: window.location.search }}
+          to={{ pathname: `/rollouts/${rolloutId}/${s.id}`, search: window.location.search }}
           data-testid={`open-submission-${s.appid}`}
         >
           <Merchant name={s.nick_name} appid={s.appid} />
@@ -94,7 +95,45 @@ function useColumns(rollout: Rollout, picking: Column<SubmissionItem> | null): C
       render: (s) => <Time value={s.updated_at ?? s.created_at} />,
     },
   ];
-  return picking ? [picking, ...columns] : columns;
+}
+
+interface Picking {
+  picked: Picked;
+  all: boolean;
+  pickAll: (on: boolean) => void;
+  pick: (some: SubmissionItem[], on: boolean) => void;
+}
+
+function pickColumn(t: TFunction, { picked, all, pickAll, pick }: Picking): Column<SubmissionItem> {
+  return {
+    key: 'pick',
+    title: '',
+    width: '52px',
+    card: 'pick',
+    head: (
+      <input
+        type="checkbox"
+        className="tick"
+        aria-label={t('audits.pickAll')}
+        checked={all}
+        ref={(box) => {
+          if (box) box.indeterminate = picked.size > 0 && !all;
+        }}
+        onChange={(e) => pickAll(e.target.checked)}
+        data-testid="pick-shown"
+      />
+    ),
+    render: (s) => (
+      <input
+        type="checkbox"
+        className="tick"
+        aria-label={t('audits.pick', { name: s.nick_name || s.appid })}
+        checked={picked.has(s.id)}
+        onChange={(e) => pick([s], e.target.checked)}
+        data-testid={`pick-${s.appid}`}
+      />
+    ),
+  };
 }
 
 interface BarProps {
@@ -132,7 +171,7 @@ function PickBar({ picked, pages, setPicked }: BarProps) {
   function act(action: SubmissionAction, ids: string[], of: Picked) {
     confirm({
       title: t('board.many', { action: t(`submission.actions.${action}`), n: ids.length }),
-      hint: t(`submission.confirmHint.${action}`),
+      hint: action === 'release' ? t('board.manyRelease') : t(`submission.confirmHint.${action}`),
       ok: t(`submission.actions.${action}`),
       danger: action === 'cancel' || action === 'withdraw',
       run: async () => {
@@ -229,56 +268,32 @@ function Board({ rollout, filter }: { rollout: Rollout; filter: SubmissionFilter
   const { t } = useTranslation();
   const may = useCan('operator');
   const pages = useSubmissionPages(filter);
-  const [picked, setPicked] = useState<Picked>(new Map());
   const { rows, total, failed } = pages;
+  const [picked, setPicked] = useState<Picked>(new Map());
   // Of what is picked and read again since, the newer state counts.
-  const present = new Map([...picked].map(([id, s]) => [id, s]));
-  if (picked.size > 0) for (const s of rows) if (present.has(s.id)) present.set(s.id, s);
-  const all = rows.length > 0 && rows.every((s) => picked.has(s.id));
-
-  function pick(some: SubmissionItem[], on: boolean) {
-    const next = new Map(present);
-    for (const s of some) {
-      if (on) next.set(s.id, s);
-      else next.delete(s.id);
-    }
-    setPicked(next);
-  }
-
-  const columns = useColumns(
-    rollout,
-    may
-      ? {
-          key: 'pick',
-          title: '',
-          width: '44px',
-          card: 'pick',
-          head: (
-            <input
-              type="checkbox"
-              className="tick"
-              aria-label={t('audits.pickAll')}
-              checked={all}
-              ref={(box) => {
-                if (box) box.indeterminate = picked.size > 0 && !all;
-              }}
-              onChange={(e) => pick(rows, e.target.checked)}
-              data-testid="pick-shown"
-            />
-          ),
-          render: (s) => (
-            <input
-              type="checkbox"
-              className="tick"
-              aria-label={t('audits.pick', { name: s.nick_name || s.appid })}
-              checked={picked.has(s.id)}
-              onChange={(e) => pick([s], e.target.checked)}
-              data-testid={`pick-${s.appid}`}
-            />
-          ),
+  const present = useMemo(() => {
+    const newer = new Map(picked);
+    if (picked.size > 0) for (const s of rows) if (newer.has(s.id)) newer.set(s.id, s);
+    return newer;
+  }, [picked, rows]);
+  const all = useMemo(() => rows.length > 0 && rows.every((s) => picked.has(s.id)), [rows, picked]);
+  const pick = useCallback(
+    (some: SubmissionItem[], on: boolean) =>
+      setPicked((old) => {
+        const next = new Map(old);
+        for (const s of some) {
+          if (on) next.set(s.id, s);
+          else next.delete(s.id);
         }
-      : null,
+        return next;
+      }),
+    [],
   );
+  const byHand = rollout.spec.release?.mode === 'manual';
+  const columns = useMemo(() => {
+    const words = columnsOf(t, rollout.id, byHand);
+    return may ? [pickColumn(t, { picked, all, pickAll: (on) => pick(rows, on), pick }), ...words] : words;
+  }, [t, rollout.id, byHand, may, picked, all, rows, pick]);
 
   if (total === undefined) {
     return failed ? <ProblemPanel error={failed.error} onRetry={() => void failed.refetch()} /> : <Loading rows={6} />;
@@ -286,14 +301,14 @@ function Board({ rollout, filter }: { rollout: Rollout; filter: SubmissionFilter
   return (
     <>
       {failed && <ProblemPanel stale error={failed.error} onRetry={() => void failed.refetch()} />}
-      {total === 0 && rows.length === 0 ? (
+      {pages.room === 0 ? (
         <EmptyNote title={filter.q ? t('common.noMatches') : t('submission.empty')} />
       ) : (
         <VirtualTable
           columns={columns}
           rows={rows}
-          total={Math.max(total, rows.length)}
-          rowKey={(s) => s.appid}
+          total={pages.room}
+          rowKey={keyOf}
           rowClass={(s) => (picked.has(s.id) ? 'picked' : undefined)}
           testId="submission"
           label={t('nav.authorizers')}
@@ -323,7 +338,7 @@ export function RolloutMerchants({ rollout }: { rollout: Rollout }) {
     q: filter.q || undefined,
   };
   return (
-    <div className="panel panel--board" data-testid="rollout-merchants">
+    <div className="panel panel--flush panel--board" data-testid="rollout-merchants">
       <div className="panel__filter panel__filter--wide">
         <StatePicker
           counts={rollout.counts}

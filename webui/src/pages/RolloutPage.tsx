@@ -14,6 +14,7 @@ import { SidePanel } from '../components/SidePanel';
 import { StateBar, ToneLegend } from '../components/StateBar';
 import { RolloutTag, ToneTag } from '../components/StateTag';
 import { useCan } from '../components/session';
+import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { useNow } from '../components/useNow';
 import { paceOf } from '../logic/board';
@@ -166,7 +167,7 @@ function Summary({ rollout }: { rollout: Rollout }) {
             release?.mode === 'manual' ? t('newRollout.releaseManual') : t('newRollout.releaseAuto'),
           ],
           [t('newRollout.strategy'), <StrategyWords key="p" strategy={strategy} />],
-          [t('board.gray'), (release?.gray?.length ?? 0) > 0 && <GrayWords key="g" release={release} />],
+          [t('board.gray'), release?.gray?.length ? <GrayWords key="g" release={release} /> : ''],
           [
             t('board.kindRollback'),
             rollout.of_rollout_id && (

@@ -10,6 +10,9 @@ import { Merchant } from '../components/Face';
 import { ProblemPanel } from '../components/ProblemPanel';
 import { Loading } from '../components/QueryView';
 
+/** most is how many merchants of either kind are listed. */
+const most = 200;
+
 function Result({ found }: { found: RollbackPreflight }) {
   const { t } = useTranslation();
   const ready = found.ready ?? [];
@@ -25,7 +28,7 @@ function Result({ found }: { found: RollbackPreflight }) {
         </span>
       </div>
       <ul className="blockers">
-        {blocked.map((b) => (
+        {blocked.slice(0, most).map((b) => (
           <li key={b.appid}>
             <Merchant name={b.nick_name ?? ''} appid={b.appid} />
             {(b.blockers ?? []).map((why) => (
@@ -36,13 +39,16 @@ function Result({ found }: { found: RollbackPreflight }) {
             ))}
           </li>
         ))}
-        {ready.map((r) => (
-          <li key={r.appid} data-testid={`rollback-${r.appid}`}>
+        {ready.slice(0, most).map((r) => (
+          <li key={r.appid} className="wayback" data-testid={`rollback-${r.appid}`}>
             <Merchant name={r.nick_name} appid={r.appid} />
-            <span>{t('board.rollbackFromTo', { from: r.from, to: r.to })}</span>
+            <span className="muted">{t('board.rollbackFromTo', { from: r.from, to: r.to })}</span>
           </li>
         ))}
       </ul>
+      {Math.max(ready.length, blocked.length) > most && (
+        <p className="faint">{t('board.rollbackShown', { n: most })}</p>
+      )}
     </div>
   );
 }

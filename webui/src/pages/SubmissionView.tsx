@@ -50,7 +50,10 @@ function Actions({ submission }: { submission: Submission }) {
   const client = useQueryClient();
   const confirm = useConfirm();
   const may = useCan('operator');
-  const actions = actionsFor(submission.state, Boolean(submission.gray));
+  const gray = submission.state === 'releasing' && submission.gray !== null;
+  const actions = actionsFor(submission.state, gray);
+  const name = (action: SubmissionAction) =>
+    gray && action === 'release' ? t('board.grayStep') : t(`submission.actions.${action}`);
   if (!may || actions.length === 0) return null;
   return (
     <div className="buttons" data-testid="submission-actions">
@@ -62,14 +65,16 @@ function Actions({ submission }: { submission: Submission }) {
           data-testid={`submission-${action}`}
           onClick={() =>
             confirm({
-              title: t(`submission.confirm.${action}`),
+              title: gray && action === 'release' ? t('board.grayStepConfirm') : t(`submission.confirm.${action}`),
               hint: (
                 <>
                   <Merchant name={submission.nick_name} appid={submission.appid} />
-                  <p>{t(`submission.confirmHint.${action}`)}</p>
+                  <p>
+                    {gray && action === 'release' ? t('board.grayStepHint') : t(`submission.confirmHint.${action}`)}
+                  </p>
                 </>
               ),
-              ok: t(`submission.actions.${action}`),
+              ok: name(action),
               danger: action === 'cancel' || action === 'withdraw',
               run: async () => {
                 await post(action, submission.id);
@@ -82,7 +87,7 @@ function Actions({ submission }: { submission: Submission }) {
             })
           }
         >
-          {t(`submission.actions.${action}`)}
+          {name(action)}
         </Button>
       ))}
     </div>

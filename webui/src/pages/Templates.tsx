@@ -192,7 +192,13 @@ export default function Templates() {
       align: 'end',
       render: (r) =>
         may && (
-          <Button size="small" variant="outline" disabled={left === 0} onClick={() => add(r)} data-testid={`add-draft-${r.draft_id}`}>
+          <Button
+            size="small"
+            variant="outline"
+            disabled={left === 0}
+            onClick={() => add(r)}
+            data-testid={`add-draft-${r.draft_id}`}
+          >
             {t('templates.add')}
           </Button>
         ),
@@ -221,8 +227,7 @@ export default function Templates() {
       <Panel
         title={t('templates.library')}
         hint={
-          templates.data &&
-          (left > 0 ? t('library.limitHint', { most: mostTemplates, left }) : t('library.limitFull'))
+          templates.data && (left > 0 ? t('library.limitHint', { most: mostTemplates, left }) : t('library.limitFull'))
         }
         extra={
           templates.data && (

@@ -8,6 +8,7 @@ import { Button } from '../../components/Button';
 import { Combo } from '../../components/Combo';
 import { Field } from '../../components/Field';
 import { FieldError } from '../../components/FieldError';
+import { Named } from '../../components/Named';
 import { ProblemPanel } from '../../components/ProblemPanel';
 import type { AuditPage } from '../../logic/rollout';
 import type { PartProps } from './parts';
@@ -55,17 +56,23 @@ export function AuditPages({ form, change, errorOf }: PartProps) {
             options={offered.map((c) => ({ value: idOf(c), title: nameOf(c) }))}
             onPick={(id) => set(i, { category: offered.find((c) => idOf(c) === id) ?? null })}
           />
-          <Input
-            value={page.address}
-            onChange={(address) => set(i, { address })}
-            placeholder={`${t('wizard.pageAddress')} pages/index/index`}
-          />
-          <Input value={page.title} onChange={(title) => set(i, { title })} placeholder={t('wizard.pageTitle')} />
-          <Input
-            value={page.tag}
-            onChange={(tag) => set(i, { tag })}
-            placeholder={`${t('wizard.pageTag')} · ${t('wizard.pageTagHint')}`}
-          />
+          <Named name={t('wizard.pageAddress')}>
+            <Input
+              value={page.address}
+              onChange={(address) => set(i, { address })}
+              placeholder={`${t('wizard.pageAddress')} pages/index/index`}
+            />
+          </Named>
+          <Named name={t('wizard.pageTitle')}>
+            <Input value={page.title} onChange={(title) => set(i, { title })} placeholder={t('wizard.pageTitle')} />
+          </Named>
+          <Named name={t('wizard.pageTag')}>
+            <Input
+              value={page.tag}
+              onChange={(tag) => set(i, { tag })}
+              placeholder={`${t('wizard.pageTag')} · ${t('wizard.pageTagHint')}`}
+            />
+          </Named>
           <Button
             variant="text"
             shape="square"

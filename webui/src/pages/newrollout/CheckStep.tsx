@@ -15,8 +15,8 @@ import { toast } from '../../components/toast';
 import { withKeys } from '../../logic/preflight';
 import { toRequest } from '../../logic/rollout';
 import { type Draft, type Step, stepOf } from '../../logic/wizard';
-import type { Change } from './parts';
 import { PreflightResult } from './PreflightResult';
+import type { Change } from './parts';
 import { Summary } from './Summary';
 
 interface Props {

@@ -1,8 +1,9 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
 import { preflightItemsQuery, preflightQuery } from '../../api/planning';
+import { keys } from '../../api/queries';
 import type { Preflight, PreflightItem } from '../../api/types';
 import { type Column, DataList, itemsOf } from '../../components/DataList';
 import { Merchant } from '../../components/Face';
@@ -68,7 +69,11 @@ function Item({ item }: { item: PreflightItem }) {
   const { t } = useTranslation();
   if (item.blockers === null) return <span className="faint">{t('wizard.itemOpen')}</span>;
   if (item.blockers.length === 0) return <ToneTag tone="good" text={t('wizard.itemReady')} testId="ready-tag" />;
-  return <Blockers blockers={item.blockers} />;
+  return (
+    <div>
+      <Blockers blockers={item.blockers} />
+    </div>
+  );
 }
 
 function Items({ id }: { id: string }) {
@@ -132,6 +137,12 @@ export function PreflightResult({ id, stale, onAgain, onKeys }: Props) {
   const query = useQuery(preflightQuery(id));
   const blocked = useInfiniteQuery(preflightItemsQuery(id, true));
   const run = query.data;
+  // Also where the events are lost: what is asked for by the clock is the run alone.
+  const client = useQueryClient();
+  const done = run?.done ?? 0;
+  useEffect(() => {
+    if (done > 0) void client.invalidateQueries({ queryKey: [...keys.preflight(id), 'items'] });
+  }, [client, id, done]);
   if (query.isError && !run) return <ProblemPanel error={query.error} onRetry={() => void query.refetch()} />;
   if (!run) return <Loading rows={4} />;
   const running = run.state === 'running';

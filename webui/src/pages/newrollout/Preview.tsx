@@ -6,8 +6,8 @@ import { authorizersQuery } from '../../api/queries';
 import type { Preview as Previewed } from '../../api/types';
 import { Combo } from '../../components/Combo';
 import { itemsOf } from '../../components/DataList';
-import { EmptyNote, QueryView } from '../../components/QueryView';
 import { Panel } from '../../components/PageHead';
+import { EmptyNote, QueryView } from '../../components/QueryView';
 import { Segmented } from '../../components/Segmented';
 import { useSettled } from '../../components/useSettled';
 import { diffLines, folded, settled } from '../../logic/diff';
@@ -103,7 +103,10 @@ export function Preview({ form }: { form: RolloutForm }) {
   const appid = picked || (sample[0]?.appid ?? '');
   const fine = checkExtJson(form.ext_json) === null;
   const ext = useSettled(fine ? form.ext_json.trim() : '');
-  const query = useQuery({ ...previewQuery(appid, form.template_id, ext), enabled: fine && appid !== '' && form.template_id !== null });
+  const query = useQuery({
+    ...previewQuery(appid, form.template_id, ext),
+    enabled: fine && appid !== '' && form.template_id !== null,
+  });
   const shown = query.data;
   return (
     <Panel title={t('wizard.preview')} hint={t('wizard.previewHint')} testId="part-preview">
@@ -113,8 +116,7 @@ export function Preview({ form }: { form: RolloutForm }) {
         placeholder={t('wizard.previewChoose')}
         value={appid}
         text={
-          options.find((o) => o.value === appid)?.title ??
-          (shown?.appid === appid ? shown.nick_name || appid : appid)
+          options.find((o) => o.value === appid)?.title ?? (shown?.appid === appid ? shown.nick_name || appid : appid)
         }
         options={options}
         onType={setTyped}

@@ -4,6 +4,7 @@ import { Link } from 'react-router-dom';
 import { Input } from 'tdesign-react';
 import { Button } from '../../components/Button';
 import { Combo } from '../../components/Combo';
+import { Named } from '../../components/Named';
 import { ProblemPanel } from '../../components/ProblemPanel';
 import { useCan } from '../../components/session';
 import { toast } from '../../components/toast';
@@ -88,16 +89,16 @@ export function ProfileBar({ name, profiles, error, onUse, onSave }: Props) {
             void save();
           }}
         >
-          <div className="profilebar__name" data-testid={`field-profile-name-${name}`}>
-            <Input
-              value={naming}
-              onChange={setNaming}
-              placeholder={t('wizard.profileName')}
-              autofocus
-              maxlength={64}
-            />
-          </div>
-          <Button type="submit" size="small" loading={busy} disabled={wanted === ''} data-testid={`keep-profile-${name}`}>
+          <Named name={t('wizard.profileName')} testId={`field-profile-name-${name}`}>
+            <Input value={naming} onChange={setNaming} placeholder={t('wizard.profileName')} autofocus maxlength={64} />
+          </Named>
+          <Button
+            type="submit"
+            size="small"
+            loading={busy}
+            disabled={wanted === ''}
+            data-testid={`keep-profile-${name}`}
+          >
             {t('common.save')}
           </Button>
           <Button size="small" variant="text" theme="default" onClick={() => setNaming(null)}>

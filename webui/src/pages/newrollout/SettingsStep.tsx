@@ -9,8 +9,8 @@ import { DomainFields } from '../../components/DomainFields';
 import { Panel } from '../../components/PageHead';
 import { PrivacyFields } from '../../components/PrivacyFields';
 import { checkDomains, checkPrivacy, domainsOf, domainTexts, privacyForm, privacyOf } from '../../logic/rollout';
-import type { PartProps } from './parts';
 import { ProfileBar } from './ProfileBar';
+import type { PartProps } from './parts';
 
 const none = (errors: object) => Object.keys(errors).length === 0;
 const header = () => ({ 'Idempotency-Key': newIdempotencyKey() });
@@ -19,7 +19,7 @@ function Domains({ form, change, errorOf }: PartProps) {
   const client = useQueryClient();
   const profiles = useInfiniteQuery(domainProfilesQuery);
   const rows = itemsOf(profiles);
-  const good = none(checkDomains(form.domains));
+  const good = none(checkDomains(form.domains)) && Object.values(form.domains).some((text) => text.trim() !== '');
   return (
     <div className="indent form">
       <ProfileBar

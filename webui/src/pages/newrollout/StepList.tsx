@@ -24,7 +24,7 @@ export function StepList({ at, stateOf, onGo }: Props) {
                 aria-label={`${i + 1} ${t(`wizard.step.${step}`)} (${t(`wizard.stepState.${state}`)})`}
                 title={t(`wizard.step.${step}`)}
                 onClick={() => onGo(step)}
-                data-testid={`step-${step}`}
+                data-testid={`wizard-${step}`}
                 data-state={state}
               >
                 <b aria-hidden="true">{state === 'done' ? <CheckIcon /> : state === 'wrong' ? '!' : i + 1}</b>
