@@ -188,94 +188,123 @@ func (s *Service) WithdrawAudit(ctx context.Context, appid string) error {
 }
 
 // ServerDomains reads a merchant's server domains, as they were set through this platform and as they work for users.
-func (s *Service) ServerDomains(ctx context.Context, appid string) (set wechat.Domains, effective wechat.Domains, err error) {
-	err = s.readFor(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
-		result, err := api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
-		if err != nil {
-			return err
-		}
-		all, err := api.EffectiveDomain(ctx)
-		set, effective = result.Domains, all.Effective
+func (s *Service) ServerDomains(ctx context.Context, appid string) (set, effective wechat.Domains, err error) {
+	err = s.readFor(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
+		set, effective, err = readServerDomains(ctx, api)
 		return err
 	})
 	return set, effective, err
 }
 
-// SetServerDomains makes a merchant's server domains what is wanted; lists that are absent stay as they are.
-func (s *Service) SetServerDomains(ctx context.Context, appid string, wanted *DomainSpec) error {
+func readServerDomains(ctx context.Context, api *wechat.Authorizer) (set, effective wechat.Domains, err error) {
+	result, err := api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
+	if err != nil {
+		return set, effective, err
+	}
+	all, err := api.EffectiveDomain(ctx)
+	return result.Domains, all.Effective, err
+}
+
+// SetServerDomains makes a merchant's server domains what is wanted and reads them, in one turn; lists that are absent
+// stay as they are.
+func (s *Service) SetServerDomains(ctx context.Context, appid string, wanted *DomainSpec) (set, effective wechat.Domains, err error) {
 	var wrong fault.Collector
 	wanted.check("body", &wrong)
 	if err := wrong.Err(); err != nil {
-		return err
+		return set, effective, err
 	}
-	return s.byHand(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
+	err = s.byHand(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
 		_, err := s.setServerDomains(ctx, api, wanted)
-		return settled(err, func() (bool, error) {
+		if err = settled(err, func() (bool, error) {
 			now, err := api.ModifyDomain(ctx, wechat.DomainGet, wechat.Domains{})
 			return len(domainGaps(wanted.server(now.Domains), now.Domains, true)) == 0, err
-		})
+		}); err != nil {
+			return err
+		}
+		set, effective, err = readServerDomains(ctx, api)
+		return err
 	})
+	return set, effective, err
 }
 
 // WebviewDomains reads a merchant's web-view domains, as ServerDomains.
 func (s *Service) WebviewDomains(ctx context.Context, appid string) (set, effective []string, err error) {
-	err = s.readFor(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
-		if set, err = api.SetWebviewDomain(ctx, wechat.DomainGet, nil); err != nil {
-			return err
-		}
-		all, err := api.EffectiveWebviewDomain(ctx)
-		effective = all.Effective
+	err = s.readFor(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
+		set, effective, err = readWebviewDomains(ctx, api)
 		return err
 	})
 	return set, effective, err
 }
 
-// SetWebviewDomains makes a merchant's web-view domains what is wanted.
-func (s *Service) SetWebviewDomains(ctx context.Context, appid string, wanted []string) error {
+func readWebviewDomains(ctx context.Context, api *wechat.Authorizer) (set, effective []string, err error) {
+	if set, err = api.SetWebviewDomain(ctx, wechat.DomainGet, nil); err != nil {
+		return nil, nil, err
+	}
+	all, err := api.EffectiveWebviewDomain(ctx)
+	return set, all.Effective, err
+}
+
+// SetWebviewDomains makes a merchant's web-view domains what is wanted and reads them, in one turn.
+func (s *Service) SetWebviewDomains(ctx context.Context, appid string, wanted []string) (set, effective []string, err error) {
 	var wrong fault.Collector
 	(&DomainSpec{Webview: wanted}).check("body", &wrong)
 	if err := wrong.Err(); err != nil {
-		return err
+		return nil, nil, err
 	}
-	return s.byHand(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
+	err = s.byHand(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
 		_, err := s.setWebviewDomains(ctx, api, wanted)
-		return settled(err, func() (bool, error) {
+		if err = settled(err, func() (bool, error) {
 			now, err := api.SetWebviewDomain(ctx, wechat.DomainGet, nil)
 			return sameSet(now, wanted), err
-		})
+		}); err != nil {
+			return err
+		}
+		set, effective, err = readWebviewDomains(ctx, api)
+		return err
 	})
+	return set, effective, err
 }
 
 // Guideline reads a merchant's privacy guideline, of the next release and of the live version.
 func (s *Service) Guideline(ctx context.Context, appid string) (next, live wechat.Privacy, err error) {
-	err = s.readFor(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
-		if next, err = api.Privacy(ctx, wechat.PrivacyDevelopment); err != nil {
-			return err
-		}
-		live, err = api.Privacy(ctx, wechat.PrivacyLive)
-		if wechat.IsCode(err, 86074) { // nothing is live
-			err = nil
-		}
+	err = s.readFor(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) (err error) {
+		next, live, err = readGuideline(ctx, api)
 		return err
 	})
 	return next, live, err
 }
 
-// SetGuideline writes texts of a merchant's privacy guideline; it works for users with the next release. Texts of other
-// keys stay.
-func (s *Service) SetGuideline(ctx context.Context, appid string, wanted *PrivacySpec) error {
+func readGuideline(ctx context.Context, api *wechat.Authorizer) (next, live wechat.Privacy, err error) {
+	if next, err = api.Privacy(ctx, wechat.PrivacyDevelopment); err != nil {
+		return next, live, err
+	}
+	live, err = api.Privacy(ctx, wechat.PrivacyLive)
+	if wechat.IsCode(err, 86074) { // nothing is live
+		err = nil
+	}
+	return next, live, err
+}
+
+// SetGuideline writes texts of a merchant's privacy guideline and reads it, in one turn; it works for users with the next
+// release. Texts of other keys stay.
+func (s *Service) SetGuideline(ctx context.Context, appid string, wanted *PrivacySpec) (next, live wechat.Privacy, err error) {
 	var wrong fault.Collector
 	wanted.check("body", &wrong)
 	if err := wrong.Err(); err != nil {
-		return err
+		return next, live, err
 	}
-	return s.byHand(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
+	err = s.byHand(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
 		_, _, err := setGuideline(ctx, api, wanted)
-		return settled(err, func() (bool, error) {
+		if err = settled(err, func() (bool, error) {
 			now, err := api.Privacy(ctx, wechat.PrivacyDevelopment)
 			return guidelineHas(now, wanted), err
-		})
+		}); err != nil {
+			return err
+		}
+		next, live, err = readGuideline(ctx, api)
+		return err
 	})
+	return next, live, err
 }
 
 // readFor makes calls that change nothing, beside whatever else goes on for the merchant.

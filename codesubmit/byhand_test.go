@@ -1,12 +1,14 @@
 package codesubmit
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wxsteward/wxsteward/authorize/turn"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
 )
 
@@ -188,6 +190,27 @@ func TestGuidelineOfOneMerchant(t *testing.T) {
 	e.do(http.MethodPut, merchantPath("privacy"), guideline)
 	require.Equal(t, 1, e.Fake.Effective("/cgi-bin/component/setprivacysetting", shop))
 	require.Empty(t, out["missing"])
+}
+
+// TestAnswersOfHandCallsBelongToTheirTurn: what a change answers with is read in the same turn, not beside a rollout as a page.
+func TestAnswersOfHandCallsBelongToTheirTurn(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := turn.Read(ctx, e.Locks, shop, func(ctx context.Context) error {
+		return turn.Read(ctx, e.Locks, shop, func(ctx context.Context) error { // no page can read now
+			if _, _, err := e.service.SetServerDomains(ctx, shop, &DomainSpec{Request: []string{}}); err != nil {
+				return err
+			}
+			if _, _, err := e.service.SetWebviewDomains(ctx, shop, []string{}); err != nil {
+				return err
+			}
+			_, _, err := e.service.SetGuideline(ctx, shop, &PrivacySpec{OwnerSetting: OwnerSetting{ContactEmail: "ops@a.com", NoticeMethod: "弹窗"}})
+			return err
+		})
+	})
+	require.NoError(t, err)
 }
 
 func TestHandCallsTakeTheMerchantsTurn(t *testing.T) {

@@ -166,29 +166,28 @@ func (s *Service) routeVersions(api huma.API) {
 
 func (s *Service) routeMerchantDomains(api huma.API) {
 	type output struct{ Body domainsBody }
-	read := func(ctx context.Context, appid string) (*output, error) {
-		set, effective, err := s.ServerDomains(ctx, appid)
+	show := func(set, effective wechat.Domains, err error) (*output, error) {
 		return &output{domainsBody{domainLists(set), domainLists(effective)}}, err
 	}
 	huma.Register(api, merchantOp(http.MethodGet, "domains", "get-authorizer-domains", "A merchant's server domains"),
-		func(ctx context.Context, in *MerchantInput) (*output, error) { return read(ctx, in.AppID) })
+		func(ctx context.Context, in *MerchantInput) (*output, error) {
+			return show(s.ServerDomains(ctx, in.AppID))
+		})
 	huma.Register(api, merchantOp(http.MethodPut, "domains", "set-authorizer-domains", "Set a merchant's server domains (50 changes a month)"),
 		func(ctx context.Context, in *domainsInput) (*output, error) {
 			b := in.Body
 			wanted := &DomainSpec{Request: b.Request, WSRequest: b.WSRequest, Upload: b.Upload, Download: b.Download, UDP: b.UDP, TCP: b.TCP}
-			if err := s.SetServerDomains(ctx, in.AppID, wanted); err != nil {
-				return nil, err
-			}
-			return read(ctx, in.AppID)
+			return show(s.SetServerDomains(ctx, in.AppID, wanted))
 		})
 
 	type webOutput struct{ Body webviewBody }
-	readWeb := func(ctx context.Context, appid string) (*webOutput, error) {
-		set, effective, err := s.WebviewDomains(ctx, appid)
+	showWeb := func(set, effective []string, err error) (*webOutput, error) {
 		return &webOutput{webviewBody{orEmpty(set), orEmpty(effective)}}, err
 	}
 	huma.Register(api, merchantOp(http.MethodGet, "webview-domains", "get-authorizer-webview-domains", "A merchant's web-view domains"),
-		func(ctx context.Context, in *MerchantInput) (*webOutput, error) { return readWeb(ctx, in.AppID) })
+		func(ctx context.Context, in *MerchantInput) (*webOutput, error) {
+			return showWeb(s.WebviewDomains(ctx, in.AppID))
+		})
 	huma.Register(api, merchantOp(http.MethodPut, "webview-domains", "set-authorizer-webview-domains", "Set a merchant's web-view domains (50 changes a month)"),
 		func(ctx context.Context, in *struct {
 			MerchantInput
@@ -198,17 +197,13 @@ func (s *Service) routeMerchantDomains(api huma.API) {
 			}
 		},
 		) (*webOutput, error) {
-			if err := s.SetWebviewDomains(ctx, in.AppID, orEmpty(in.Body.Webview)); err != nil {
-				return nil, err
-			}
-			return readWeb(ctx, in.AppID)
+			return showWeb(s.SetWebviewDomains(ctx, in.AppID, orEmpty(in.Body.Webview)))
 		})
 }
 
 func (s *Service) routeGuideline(api huma.API) {
 	type output struct{ Body privacyBody }
-	read := func(ctx context.Context, appid string) (*output, error) {
-		next, live, err := s.Guideline(ctx, appid)
+	show := func(next, live wechat.Privacy, err error) (*output, error) {
 		b := privacyBody{GuidelineView: guidelineView(next), Detected: orEmpty(next.Detected), Missing: orEmpty(keysWithoutText(next, nil))}
 		if live.CodeExist == 1 || live.UpdateTime != 0 {
 			b.Live = new(guidelineView(live))
@@ -216,7 +211,7 @@ func (s *Service) routeGuideline(api huma.API) {
 		return &output{b}, err
 	}
 	huma.Register(api, merchantOp(http.MethodGet, "privacy", "get-authorizer-privacy", "A merchant's privacy guideline"),
-		func(ctx context.Context, in *MerchantInput) (*output, error) { return read(ctx, in.AppID) })
+		func(ctx context.Context, in *MerchantInput) (*output, error) { return show(s.Guideline(ctx, in.AppID)) })
 	huma.Register(api, merchantOp(http.MethodPut, "privacy", "set-authorizer-privacy", "Write texts of a merchant's privacy guideline; users see them with the next release"),
 		func(ctx context.Context, in *struct {
 			MerchantInput
@@ -224,9 +219,6 @@ func (s *Service) routeGuideline(api huma.API) {
 			Body PrivacySpec
 		},
 		) (*output, error) {
-			if err := s.SetGuideline(ctx, in.AppID, &in.Body); err != nil {
-				return nil, err
-			}
-			return read(ctx, in.AppID)
+			return show(s.SetGuideline(ctx, in.AppID, &in.Body))
 		})
 }
