@@ -41,7 +41,7 @@ var buildPrevious = sync.OnceValues(func() (string, error) { //nolint:gochecknog
 		return "", errors.New("testdata/previous-release holds a tag and its commit")
 	}
 	commit := names[1]
-	if exec.Command("git", "cat-file", "-e", commit+"^{commit}").Run() != nil { //nolint:gosec,noctx // from our own file
+	if exec.Command("git", "cat-file", "-e", commit+"^{commit}").Run() != nil { //nolint:gosec // from our own file
 		return "", errNoHistory
 	}
 	if found, err := exec.Command("git", "rev-parse", "--verify", names[0]+"^{commit}").Output(); err == nil && strings.TrimSpace(string(found)) != commit { //nolint:gosec // from our own file
