@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs';
 
+/** part is which half of the specs runs, apart or rest; all without one. See both.sh. */
+export const part = process.env.E2E_PART ?? 'all';
+
 const port = process.env.E2E_PORT ?? '18080';
 
 /** baseURL is where the program under test listens. E2E_URL points at one that runs already, in simulation. */

@@ -6,7 +6,7 @@ import { password, shots, username } from './environment';
 /** shot keeps a picture of the page as it is, for people to look at. */
 export async function shot(page: Page, name: string): Promise<void> {
   mkdirSync(shots, { recursive: true });
-  await page.waitForTimeout(400); // drawers and dialogs slide in
+  if (await page.locator('.t-drawer--open, .t-dialog__ctx').count()) await page.waitForTimeout(400); // they slide in
   await page.screenshot({ path: path.join(shots, `${name}.png`) });
 }
 
