@@ -11,6 +11,7 @@ import { QueryView } from '../components/QueryView';
 import { useCan } from '../components/session';
 import { TextArea } from '../components/TextArea';
 import { toast } from '../components/toast';
+import { useSaving } from '../components/useSaving';
 import { type DomainKind, domainKinds } from '../logic/rollout';
 import { splitList } from '../logic/text';
 
@@ -57,21 +58,14 @@ interface EditProps {
 function Edit({ kinds, now, save, onClose }: EditProps) {
   const { t } = useTranslation();
   const [text, setText] = useState(() => Object.fromEntries(kinds.map((k) => [k, (now[k] ?? []).join('\n')])));
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, error, run } = useSaving();
 
   async function submit() {
-    setBusy(true);
-    setError(null);
-    try {
+    await run(async () => {
       await save(Object.fromEntries(kinds.map((k) => [k, splitList(text[k] ?? '')])));
       toast.success(t('common.saved'));
       onClose();
-    } catch (thrown) {
-      setError(thrown);
-    } finally {
-      setBusy(false);
-    }
+    });
   }
 
   return (

@@ -14,6 +14,7 @@ import { QueryView } from '../components/QueryView';
 import { useCan } from '../components/session';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
+import { useSaving } from '../components/useSaving';
 import { ownerFields } from '../logic/rollout';
 
 type Guideline = paths['/authorizers/{appid}/privacy']['get']['responses'][200]['content']['application/json'];
@@ -31,13 +32,10 @@ function Edit({ appid, now, onClose }: { appid: string; now: Guideline; onClose:
       ...(now.missing ?? []).filter((k) => !known.has(k)).map((k) => ({ privacy_key: k, privacy_text: '' })),
     ];
   });
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, error, run } = useSaving();
 
   async function submit() {
-    setBusy(true);
-    setError(null);
-    try {
+    await run(async () => {
       const saved = await call(
         api.PUT('/authorizers/{appid}/privacy', {
           params: { path: { appid } },
@@ -50,11 +48,7 @@ function Edit({ appid, now, onClose }: { appid: string; now: Guideline; onClose:
       client.setQueryData(privacyQuery(appid).queryKey, saved);
       toast.success(t('common.saved'));
       onClose();
-    } catch (thrown) {
-      setError(thrown);
-    } finally {
-      setBusy(false);
-    }
+    });
   }
 
   return (

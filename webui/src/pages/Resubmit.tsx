@@ -12,6 +12,7 @@ import { MediaField } from '../components/MediaField';
 import { ProblemPanel } from '../components/ProblemPanel';
 import { Segmented } from '../components/Segmented';
 import { TextArea } from '../components/TextArea';
+import { useSaving } from '../components/useSaving';
 
 interface Props {
   ids: string[];
@@ -58,22 +59,15 @@ export function Resubmit({ ids: first, nameOf, onClose }: Props) {
     orderPath: '',
     notUsed: '',
   });
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, error, run } = useSaving();
   const [answer, setAnswer] = useState<ManyAnswer | null>(null);
   const change = (part: Partial<Form>) => setForm((old) => ({ ...old, ...part }));
 
   async function submit() {
-    setBusy(true);
-    setError(null);
-    try {
+    await run(async () => {
       setAnswer(await resubmitMany(ids, changeOf(form)));
       await client.invalidateQueries({ queryKey: keys.submissions });
-    } catch (thrown) {
-      setError(thrown);
-    } finally {
-      setBusy(false);
-    }
+    });
   }
 
   if (answer) {

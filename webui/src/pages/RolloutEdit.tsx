@@ -10,6 +10,7 @@ import { Field } from '../components/Field';
 import { ProblemPanel } from '../components/ProblemPanel';
 import { Segmented } from '../components/Segmented';
 import { toast } from '../components/toast';
+import { useSaving } from '../components/useSaving';
 import { changeFrom, type EditForm, editForm, wrongIn } from '../logic/board';
 import { useWindowWords } from './StrategyWords';
 
@@ -19,8 +20,7 @@ export function RolloutEdit({ rollout, onDone }: { rollout: Rollout; onDone: () 
   const client = useQueryClient();
   const [before] = useState(() => editForm(rollout));
   const [form, setForm] = useState(before);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, error, run } = useSaving();
   const words = useWindowWords(form.window);
   const set = (part: Partial<EditForm>) => setForm((old) => ({ ...old, ...part }));
   const wrong = wrongIn(form);
@@ -28,18 +28,12 @@ export function RolloutEdit({ rollout, onDone }: { rollout: Rollout; onDone: () 
   const change = changeFrom(form, before);
 
   async function save() {
-    setBusy(true);
-    setError(null);
-    try {
+    await run(async () => {
       await call(api.PATCH('/rollouts/{id}', { params: { path: { id: rollout.id } }, body: change }));
       await client.invalidateQueries({ queryKey: keys.rollouts });
       toast.success(t('common.saved'));
       onDone();
-    } catch (thrown) {
-      setError(thrown);
-    } finally {
-      setBusy(false);
-    }
+    });
   }
 
   return (
