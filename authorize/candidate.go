@@ -51,7 +51,7 @@ func (s *Service) candidate(ctx context.Context, x exchange) (appid string, agai
 			break
 		}
 	}
-	known, err := spokenFor(ctx, s.db, exchanged, since)
+	known, err := spokenFor(ctx, s.db, x.Fingerprint, exchanged, since)
 	if err != nil {
 		return "", false, fmt.Errorf("compare with merchants on record: %w", err)
 	}

@@ -222,11 +222,11 @@ func lostRivals(ctx context.Context, db postgres.DB, fingerprint string) (n int,
 }
 
 // spokenFor returns those of appids whose present authorization is explained by what we have: an authorizer on record
-// since then, or another exchange.
-func spokenFor(ctx context.Context, db postgres.DB, appids []string, since time.Time) (map[string]bool, error) {
+// since then, or another exchange than that of fingerprint, whose own event may come while its redirect is looked into.
+func spokenFor(ctx context.Context, db postgres.DB, fingerprint string, appids []string, since time.Time) (map[string]bool, error) {
 	const q = `SELECT appid FROM authorizer WHERE appid = ANY($1) AND status = 'authorized' AND authorized_at >= $2
-		UNION SELECT appid FROM authorization_exchange WHERE appid = ANY($1) AND created_at >= $2`
-	rows, err := db.Query(ctx, q, appids, since)
+		UNION SELECT appid FROM authorization_exchange WHERE appid = ANY($1) AND created_at >= $2 AND fingerprint <> $3`
+	rows, err := db.Query(ctx, q, appids, since, fingerprint)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
 // crowdOf puts merchants on record that WeChat does not know: what is done to many of them at once asks nobody.
@@ -94,4 +96,27 @@ func TestManyThatMovedMeanwhile(t *testing.T) {
 	require.Len(t, subs, 1)
 	subs[0].State = Submitting
 	require.ErrorIs(t, e.service.endMany(t.Context(), tx, subs, Canceled, &StepError{Code: "canceled"}), errMoved)
+}
+
+// TestActionMeetsStep: an operator's action waits for the step under way, which may write the same row again.
+func TestActionMeetsStep(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	e.roll("2.3.0", nil, shop)
+	e.until(shop, "auditing")
+	e.StopJobs()
+	id := int64(e.Count(`SELECT max(id) FROM submission`))
+
+	step, err := e.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer step.Rollback(context.Background()) //nolint:errcheck // only after a failure
+	require.NoError(t, setLook(t.Context(), step, id))
+	action := make(chan error, 1)
+	go func() { action <- e.service.TakeSubmission(context.WithoutCancel(t.Context()), id, ActionWithdraw) }()
+	e.Until("the action waits", func() bool {
+		return e.Count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 1
+	})
+	require.NoError(t, e.service.setAuditRunning(t.Context(), step, id, wechat.AuditRunning, ""))
+	require.NoError(t, step.Commit(t.Context()))
+	require.NoError(t, <-action)
 }

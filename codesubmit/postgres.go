@@ -220,9 +220,12 @@ func publishRollout(ctx context.Context, db postgres.DB, id int64, state Rollout
 	return live.Publish(ctx, db, live.Event{Kind: "rollout", ID: strconv.FormatInt(id, 10), State: string(state)})
 }
 
+// lockRollout keeps others from changing a rollout until the transaction ends. As all row locks here it is FOR NO KEY UPDATE:
+// a row written twice in one transaction has its foreign keys checked again (KEY SHARE), and FOR UPDATE would stand in the
+// way of that, so that a step and an operator's action on its submission wait for each other.
 func lockRollout(ctx context.Context, tx pgx.Tx, id int64) error {
 	var got int64
-	return tx.QueryRow(ctx, `SELECT id FROM rollout WHERE id = $1 FOR UPDATE`, id).Scan(&got)
+	return tx.QueryRow(ctx, `SELECT id FROM rollout WHERE id = $1 FOR NO KEY UPDATE`, id).Scan(&got)
 }
 
 func (s *Service) finishStep(ctx context.Context, tx pgx.Tx, w *work, out *outcome) error {

@@ -155,7 +155,7 @@ func (s *Service) Counts(ctx context.Context) (map[RolloutState]int, map[State]i
 }
 
 func lockedRollout(ctx context.Context, tx pgx.Tx, id int64) (*Rollout, error) {
-	return scanRollout(tx.QueryRow(ctx, `SELECT `+rolloutColumns+` FROM rollout r WHERE r.id = $1 FOR UPDATE`, id))
+	return scanRollout(tx.QueryRow(ctx, `SELECT `+rolloutColumns+` FROM rollout r WHERE r.id = $1 FOR NO KEY UPDATE`, id))
 }
 
 func setRolloutState(ctx context.Context, tx pgx.Tx, id int64, state RolloutState, reason Fact) error {
@@ -262,7 +262,7 @@ func (s *Service) submissionByID(ctx context.Context, id int64) (*Submission, er
 // lockedSubmission takes the rollout's row first, as everybody does who may end a submission.
 func (s *Service) lockedSubmission(ctx context.Context, tx pgx.Tx, id int64) (*Submission, error) {
 	var rollout int64
-	err := tx.QueryRow(ctx, `SELECT r.id FROM rollout r JOIN submission s ON s.rollout_id = r.id WHERE s.id = $1 FOR UPDATE OF r`, id).Scan(&rollout)
+	err := tx.QueryRow(ctx, `SELECT r.id FROM rollout r JOIN submission s ON s.rollout_id = r.id WHERE s.id = $1 FOR NO KEY UPDATE OF r`, id).Scan(&rollout)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fault.New(fault.NotFound, "There is no such submission.")
 	}
@@ -270,7 +270,7 @@ func (s *Service) lockedSubmission(ctx context.Context, tx pgx.Tx, id int64) (*S
 		return nil, err
 	}
 	var sub Submission
-	err = tx.QueryRow(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.id = $1 FOR UPDATE`, id).Scan(sub.columns()...)
+	err = tx.QueryRow(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.id = $1 FOR NO KEY UPDATE`, id).Scan(sub.columns()...)
 	return &sub, err
 }
 
@@ -302,7 +302,7 @@ func (s *Service) screenshot(ctx context.Context, submissionID, id int64) (image
 }
 
 func openSubmissions(ctx context.Context, tx pgx.Tx, rolloutID int64) ([]*Submission, error) {
-	rows, err := tx.Query(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.rollout_id = $1 AND s.finished_at IS NULL ORDER BY s.id FOR UPDATE`, rolloutID)
+	rows, err := tx.Query(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.rollout_id = $1 AND s.finished_at IS NULL ORDER BY s.id FOR NO KEY UPDATE`, rolloutID)
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +310,7 @@ func openSubmissions(ctx context.Context, tx pgx.Tx, rolloutID int64) ([]*Submis
 }
 
 func submissionsInStates(ctx context.Context, tx pgx.Tx, rolloutID int64, states []State) ([]*Submission, error) {
-	rows, err := tx.Query(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.rollout_id = $1 AND s.state = ANY($2) ORDER BY s.id FOR UPDATE`, rolloutID, states)
+	rows, err := tx.Query(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.rollout_id = $1 AND s.state = ANY($2) ORDER BY s.id FOR NO KEY UPDATE`, rolloutID, states)
 	if err != nil {
 		return nil, err
 	}
@@ -386,7 +386,7 @@ func firstSubmissions(ctx context.Context, tx pgx.Tx, rolloutID int64, n int) ([
 // markAdmitted takes the next n waiting submissions in order of their ids.
 func markAdmitted(ctx context.Context, tx pgx.Tx, rolloutID int64, n int, now time.Time) ([]int64, error) {
 	rows, err := tx.Query(ctx, `UPDATE submission SET admitted = true, error = NULL, wait_until = $3, next_look = $3 WHERE id IN (
-			SELECT id FROM submission WHERE rollout_id = $1 AND NOT admitted AND finished_at IS NULL ORDER BY id LIMIT $2 FOR UPDATE)
+			SELECT id FROM submission WHERE rollout_id = $1 AND NOT admitted AND finished_at IS NULL ORDER BY id LIMIT $2 FOR NO KEY UPDATE)
 		RETURNING id`, rolloutID, n, now)
 	return sortedIDs(rows, err)
 }

@@ -170,7 +170,7 @@ func storedQuota(ctx context.Context, db postgres.DB) (knownQuota, error) {
 }
 
 func lockedQuota(ctx context.Context, tx pgx.Tx) (knownQuota, error) {
-	return scanQuota(tx.QueryRow(ctx, `SELECT `+quotaColumns+` FROM audit_quota FOR UPDATE`))
+	return scanQuota(tx.QueryRow(ctx, `SELECT `+quotaColumns+` FROM audit_quota FOR NO KEY UPDATE`))
 }
 
 // claimQuotaReading makes the caller the one who asks WeChat. submitted is for storeQuota.

@@ -58,7 +58,7 @@ func findRegistration(ctx context.Context, db postgres.DB, id string) (Registrat
 }
 
 func lockRegistration(ctx context.Context, tx pgx.Tx, id string) (Registration, error) {
-	return scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM registration WHERE id = $1 FOR UPDATE`, id))
+	return scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM registration WHERE id = $1 FOR NO KEY UPDATE`, id))
 }
 
 // claimRegistration gives a due registration to the caller until the time given; pgx.ErrNoRows if it is not due.
@@ -105,7 +105,7 @@ func isTaken(err error) bool {
 
 // createdWith is the registration that waits for this merchant.
 func createdWith(ctx context.Context, tx pgx.Tx, appid string) (Registration, error) {
-	return scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM registration WHERE appid = $1 AND state = 'created' FOR UPDATE`, appid))
+	return scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM registration WHERE appid = $1 AND state = 'created' FOR NO KEY UPDATE`, appid))
 }
 
 // unclaimed are those of appids that have come of no registration.

@@ -117,7 +117,12 @@ func TestAuditDesk(t *testing.T) {
 	o.call(http.MethodGet, "/audits?limit=3", nil, &first)
 	o.call(http.MethodGet, "/audits?limit=3", nil, &cursor)
 	o.call(http.MethodGet, "/audits?limit=3&cursor="+cursor.NextCursor, nil, &second)
-	require.Equal(t, waiting, append(first.Items, second.Items...), "pages join up, longest waiting first")
+	paged := append(first.Items, second.Items...)
+	for i := range min(len(waiting), len(paged)) {
+		require.GreaterOrEqual(t, paged[i].Waiting, waiting[i].Waiting)
+		paged[i].Waiting = waiting[i].Waiting // a second may have passed
+	}
+	require.Equal(t, waiting, paged, "pages join up, longest waiting first")
 
 	// The same reason but for the merchants' names; one with pictures. One is postponed, one approved.
 	for i, appid := range merchants[:2] {

@@ -43,6 +43,17 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
+// troubles are the last warnings and errors in a log of JSON lines.
+func (b *syncBuffer) troubles() string {
+	var found []string
+	for line := range strings.Lines(b.String()) {
+		if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {
+			found = append(found, line)
+		}
+	}
+	return strings.Join(found[max(0, len(found)-20):], "")
+}
+
 // freePort finds a port below those that the system gives to outgoing connections, which could take it any moment.
 func freePort(tb testing.TB) string {
 	tb.Helper()
@@ -104,7 +115,13 @@ func newWorld(tb testing.TB, wrap func(http.Handler) http.Handler, options ...fu
 	})
 	require.NoError(tb, err)
 	fake.SetPlatformDomains([]string{"api.a.com"}, []string{"m.a.com"})
-	return &world{t: tb, fake: fake, base: base, output: &syncBuffer{}, env: map[string]string{
+	output := &syncBuffer{}
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Log("the program's warnings and errors:\n" + output.troubles())
+		}
+	})
+	return &world{t: tb, fake: fake, base: base, output: output, env: map[string]string{
 		"WX_APPID": wechattest.ComponentAppID, "WX_APP_SECRET": wechattest.ComponentSecret,
 		"WX_MESSAGE_TOKEN": wechattest.Token, "WX_ENCODING_AES_KEY": wechattest.EncodingAESKey,
 		"WX_API_BASE_URL": server.URL, "WX_MP_BASE_URL": server.URL, "WX_OPEN_BASE_URL": server.URL,

@@ -111,7 +111,7 @@ func (s *Service) deleteUser(ctx context.Context, tx pgx.Tx, id int64) error {
 }
 
 func (s *Service) lockAdmins(ctx context.Context, tx pgx.Tx) ([]int64, error) {
-	rows, err := tx.Query(ctx, `SELECT id FROM admin_user WHERE role = 'admin' ORDER BY id FOR UPDATE`)
+	rows, err := tx.Query(ctx, `SELECT id FROM admin_user WHERE role = 'admin' ORDER BY id FOR NO KEY UPDATE`)
 	if err != nil {
 		return nil, fmt.Errorf("lock administrators: %w", err)
 	}

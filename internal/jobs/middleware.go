@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,12 +125,26 @@ func (h errorHandler) HandlePanic(ctx context.Context, job *rivertype.JobRow, va
 	return h.HandleError(ctx, job, &panicError{value: value, stack: []byte(trace)})
 }
 
-// warnings passes River's own log from warning on; below it repeats every job's error.
+// warnings passes River's own log from warning on; below it repeats every job's error. What River was doing when it was told
+// to stop is no error either.
 type warnings struct{ slog.Handler }
 
 // Enabled implements slog.Handler.
 func (h warnings) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+}
+
+// Handle implements slog.Handler.
+func (h warnings) Handle(ctx context.Context, record slog.Record) error {
+	stopped := false
+	record.Attrs(func(a slog.Attr) bool {
+		stopped = (a.Key == "error" || a.Key == "err") && strings.HasSuffix(a.Value.String(), context.Canceled.Error())
+		return !stopped
+	})
+	if stopped {
+		return nil
+	}
+	return h.Handler.Handle(ctx, record)
 }
 
 // WithAttrs implements slog.Handler.
