@@ -104,7 +104,7 @@ func plainly(t *testing.T, pool *pgxpool.Pool, f Filter) []string {
 func TestEveryFilterFindsWhatItShould(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, idle(true))
-	fill(t, e.pool, 3000)
+	fill(t, e.pool, 1000)
 	_, err := e.pool.Exec(t.Context(), `UPDATE authorizer SET created_at = date_trunc('hour', created_at)`)
 	require.NoError(t, err)
 	_, err = e.pool.Exec(t.Context(), `UPDATE authorizer_label l SET merchant_at = a.created_at FROM authorizer a WHERE a.appid = l.appid`)

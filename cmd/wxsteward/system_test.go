@@ -90,6 +90,8 @@ func TestSystemPage(t *testing.T) {
 		Items []struct{ ID, Kind, State string }
 		Next  string `json:"next_cursor"`
 	}
+	w.addMerchant(appids(1)[0], nil)
+	authorizeAll(t, w, o, appids(1)) // leaves jobs
 	eventually(t, "jobs are there", func() (bool, string) {
 		o.call(http.MethodGet, "/jobs?limit=1", nil, &list)
 		return list.Next != "", ""
