@@ -77,7 +77,7 @@ func wakeRegistration(ctx context.Context, tx pgx.Tx, id string, at time.Time) e
 // then: a synchronization can bring many merchants at once. Those whose answer was lost wait for theirs too.
 func wakeNameless(ctx context.Context, tx pgx.Tx, at time.Time) ([]string, error) {
 	const q = `UPDATE registration SET next_at = $1 WHERE appid = '' AND next_at > $1
-		AND (state IN ('waiting', 'created') OR state = 'sent' AND kind = 'official_account') RETURNING id`
+		AND (state IN ('waiting', 'created') OR state = 'sent' AND kind = 'official_account' AND refusal @> '{"away": true}') RETURNING id`
 	rows, err := tx.Query(ctx, q, at)
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func wakeNameless(ctx context.Context, tx pgx.Tx, at time.Time) ([]string, error
 }
 
 func markSent(ctx context.Context, db postgres.DB, id string, attempts int, now time.Time) error {
-	const q = `UPDATE registration SET state = 'sent', attempts = $2, sent_at = $3, next_at = $4 WHERE id = $1 AND state IN ('pending', 'sent')`
+	const q = `UPDATE registration SET state = 'sent', refusal = '{}', attempts = $2, sent_at = $3, next_at = $4 WHERE id = $1 AND state IN ('pending', 'sent')`
 	_, err := db.Exec(ctx, q, id, attempts, now, now.Add(lease))
 	return err
 }

@@ -430,3 +430,16 @@ func TestCanceledVisitIsOver(t *testing.T) {
 	require.Equal(t, http.StatusGone, e.comeBack(callback).status)
 	require.Empty(t, e.Fake.Calls(pathRebindAdmin))
 }
+
+// TestNewcomersLeaveARunningCallAlone: a merchant that comes while WeChat is at work is no sign that the answer was lost.
+func TestNewcomersLeaveARunningCallAlone(t *testing.T) {
+	t.Parallel()
+	e := newVisited(t)
+	made := e.create(officialOrder())
+	e.fail(wechatfake.Fault{Path: pathFastRegister, Mode: wechatfake.FaultSlow, Delay: wechatfake.Duration(2 * time.Second)})
+	e.comeBack(e.agree(made))
+	e.Until("WeChat is at work", func() bool { return len(e.Fake.Calls(pathFastRegister)) > 0 || e.get(made["id"])["state"] == stateSent })
+	e.Merchant(wechatfake.Merchant{AppID: rounds, Principal: "别人有限公司"})
+	e.completedAs(made)
+	require.Zero(t, e.Count(`SELECT count(*) FROM authorizer_sync`), "nothing is looked up")
+}

@@ -58,7 +58,7 @@ button:focus-visible,label:focus-within{outline:2px solid #0a7cff;outline-offset
 
 {{define "voucher"}}{{template "head" .Title}}<h1>{{.Title}}</h1>
 <p class="sub">真实的微信在这里显示二维码，由账号管理员用微信扫描。</p>
-<form id="voucher" method="post" action="{{.Base}}{{.Path}}?{{.Query}}"><div class="scan"><b>{{.Name}}</b>{{.Ask}}</div>
+<form id="voucher" method="post" action="{{.Address}}"><div class="scan"><b>{{.Name}}</b>{{.Ask}}</div>
 <div class="bar"><button id="agree" type="submit" name="decision" value="agree">确认</button>
 <button id="cancel" type="submit" name="decision" value="cancel">取消</button></div></form></main></body></html>{{end}}
 

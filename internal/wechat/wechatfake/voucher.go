@@ -26,7 +26,7 @@ const (
 )
 
 type voucherPage struct {
-	Base, Path, Query, Title, Ask, Name string
+	Address, Title, Ask, Name string
 }
 
 // voucherHandler answers a page that an administrator opens at a computer: first the question, then the answer to it.
@@ -39,7 +39,7 @@ func (s *Server) voucherHandler(path string) http.HandlerFunc {
 			s.showRefusal(w, r, refusal)
 			return
 		}
-		page := voucherPage{Base: s.cfg.BasePath, Path: path, Query: r.URL.RawQuery, Title: "复用公众号主体快速注册小程序", Name: a.NickName}
+		page := voucherPage{Address: s.cfg.BasePath + path + "?" + r.URL.RawQuery, Title: "复用公众号主体快速注册小程序", Name: a.NickName}
 		page.Ask = "服务商请您确认用公众号「" + a.NickName + "」的主体注册一个小程序，并授权其代为管理。"
 		if path == pageRebindAdmin {
 			page.Title, page.Ask = "换绑小程序管理员", "服务商请您确认为小程序「"+a.NickName+"」更换管理员。"

@@ -1,8 +1,10 @@
 package wechatfake_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -70,8 +72,12 @@ func TestVoucherPageRefusals(t *testing.T) {
 // voucher agrees on a page and takes what comes back.
 func (r *rig) voucher(path, appid, name string) string {
 	r.tb.Helper()
-	address := r.URL + path + "?" + voucherQuery(appid).Encode()
-	status, location, page := r.browse(http.MethodPost, address, "", url.Values{"decision": {"agree"}})
+	_, _, form := r.browse(http.MethodGet, r.URL+path+"?"+voucherQuery(appid).Encode(), referer, nil)
+	action := regexp.MustCompile(`action="/simulator([^"]+)"`).FindStringSubmatch(form)
+	if action == nil {
+		r.tb.Fatalf("no form in %s", form)
+	}
+	status, location, page := r.browse(http.MethodPost, r.URL+html.UnescapeString(action[1]), "", url.Values{"decision": {"agree"}})
 	back, err := url.Parse(location)
 	r.must(err)
 	if status != http.StatusFound || back.Query().Get("state") != "s1" || back.Query().Get(name) == "" {

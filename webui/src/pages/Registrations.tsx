@@ -404,7 +404,7 @@ function View({ registration: r }: { registration: Registration }) {
           [t('registrations.result'), r.result],
           [t('links.createdBy'), r.created_by],
           [t('common.createdAt'), <Time key="at" value={r.created_at} exact="both" />],
-          [t('registrations.next'), r.next_at && <Time value={r.next_at} />],
+          [t('registrations.next'), !isVisited(r.kind) && r.next_at ? <Time value={r.next_at} /> : null],
           [t('registrations.finished'), r.finished_at && <Time value={r.finished_at} exact="both" />],
         ]}
       />
