@@ -147,6 +147,8 @@ func (s *Service) candidate(ctx context.Context, r Registration) (string, error)
 
 func fits(r Registration, principal string, a authorize.Authorizer) bool {
 	switch {
+	case r.Kind == kindOfficialAccount && len(a.BizIDs) > 0:
+		return false // it came by a link
 	case principal != "":
 		return a.PrincipalName == principal
 	case r.Kind == kindTrial:

@@ -17,6 +17,17 @@ import (
 	"github.com/wxsteward/wxsteward/internal/sealed"
 )
 
+// pages is what package authorize shows strangers with.
+type pages interface {
+	Public(next echo.HandlerFunc) echo.HandlerFunc
+	Show(c echo.Context, page authorize.Page) error
+	Failed(c echo.Context, err error) error
+	Leave(c echo.Context, address string) error
+	Path(parts ...string) string
+	URL(parts ...string) string
+	WeChatPage(path, query string) string
+}
+
 // RegisterRoutes adds the pages for administrators that go to WeChat's page and come back from there.
 func (s *Service) RegisterRoutes(e *echo.Echo) {
 	e.GET("/authorize/registrations/:id", s.merchants.Public(s.showVisit))

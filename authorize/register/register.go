@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/labstack/echo/v4"
 	"github.com/riverqueue/river"
 
 	"github.com/wxsteward/wxsteward/authorize"
@@ -43,17 +42,6 @@ type merchants interface {
 	StartSync(ctx context.Context, by string) (authorize.Sync, error)
 	Syncs(ctx context.Context, limit int) ([]authorize.Sync, error)
 	pages
-}
-
-// pages is what package authorize shows strangers with.
-type pages interface {
-	Public(next echo.HandlerFunc) echo.HandlerFunc
-	Show(c echo.Context, page authorize.Page) error
-	Failed(c echo.Context, err error) error
-	Leave(c echo.Context, address string) error
-	Path(parts ...string) string
-	URL(parts ...string) string
-	WeChatPage(path, query string) string
 }
 
 // platform is the part of package component that is needed here.

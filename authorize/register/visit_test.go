@@ -21,7 +21,7 @@ const (
 	official = "wx00000000000000f1"
 	shop     = "wx00000000000000f2"
 	owner    = "杭州麦香坊食品有限公司"
-	rounds   = "wx00000000000000f3" // another merchant of the same owner, there before
+	before   = "wx00000000000000f3" // another merchant, there before
 
 	pathFastRegister = "/cgi-bin/account/fastregister"
 	pathRebindAdmin  = "/cgi-bin/account/componentrebindadmin"
@@ -266,7 +266,9 @@ func TestMerchantCancelsOnWeChatsPage(t *testing.T) {
 func TestRefusedTicketLeavesTheAddressUsable(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(e *env, callback string) string{
-		"invented": func(_ *env, callback string) string { return regexp.MustCompile(`ticket=.*`).ReplaceAllString(callback, "ticket=x") },
+		"invented": func(_ *env, callback string) string {
+			return regexp.MustCompile(`ticket=.*`).ReplaceAllString(callback, "ticket=x")
+		},
 		"too old": func(e *env, callback string) string {
 			e.Pass(15 * time.Minute)
 			return callback
@@ -302,8 +304,8 @@ func TestAnswerOfFastRegisterIsLost(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			e := newVisited(t)
-			e.Merchant(wechatfake.Merchant{AppID: rounds, Principal: owner, RegisterType: 2})
-			e.Pass(2 * time.Minute) // that one was there before
+			e.Merchant(wechatfake.Merchant{AppID: before, Principal: owner, RegisterType: 2})
+			e.Pass(2 * time.Minute)
 			made := e.create(officialOrder())
 			e.fail(wechatfake.Fault{Path: pathFastRegister, Mode: mode})
 			callback := e.agree(made)
@@ -313,7 +315,7 @@ func TestAnswerOfFastRegisterIsLost(t *testing.T) {
 				return e.get(made["id"])["state"] == stateCompleted
 			})
 			done := e.completedAs(made)
-			require.NotEqual(t, rounds, done["appid"])
+			require.NotEqual(t, before, done["appid"])
 			require.Nil(t, done["verify_copied"], "nobody has told")
 			require.Len(t, e.Fake.Calls(pathFastRegister), 1)
 		})
@@ -439,7 +441,7 @@ func TestNewcomersLeaveARunningCallAlone(t *testing.T) {
 	e.fail(wechatfake.Fault{Path: pathFastRegister, Mode: wechatfake.FaultSlow, Delay: wechatfake.Duration(2 * time.Second)})
 	e.comeBack(e.agree(made))
 	e.Until("WeChat is at work", func() bool { return len(e.Fake.Calls(pathFastRegister)) > 0 || e.get(made["id"])["state"] == stateSent })
-	e.Merchant(wechatfake.Merchant{AppID: rounds, Principal: "别人有限公司"})
+	e.Merchant(wechatfake.Merchant{AppID: before, Principal: "别人有限公司"})
 	e.completedAs(made)
 	require.Zero(t, e.Count(`SELECT count(*) FROM authorizer_sync`), "nothing is looked up")
 }
