@@ -328,6 +328,7 @@ test('an official account gives its principal to a mini program, whose administr
   await page.getByTestId('ops-admin').scrollIntoViewIfNeeded();
   await shot(page, '98-phone-admin-changed');
   await page.goto('/admin/registrations?new=1&kind=official_account');
+  await expect(page.getByTestId('registration-form')).toBeVisible();
   await fits(page);
   await shot(page, '99-phone-reuse-form');
 });

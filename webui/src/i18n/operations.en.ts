@@ -253,11 +253,7 @@ export const operationsEn: typeof operationsZhCN = {
         'With the principal and the verification of an authorized official account, whose administrator confirms at a computer.',
       admin_change: 'Gives a mini program another administrator; the present one confirms at a computer.',
     },
-    account: { official_account: 'Official account', admin_change: 'Mini program' },
-    accountHint: {
-      official_account: 'An authorized official account that grants “Quick registration” (27).',
-      admin_change: 'An authorized mini program that grants “Basic information” (30).',
-    },
+    officialHint: 'An authorized official account that grants “Quick registration” (27).',
     field: {
       appid: 'Trial mini program',
       biz_id: 'Business id',

@@ -235,11 +235,7 @@ export const operationsZhCN = {
       official_account: '复用已授权公众号的主体和认证，由公众号管理员在电脑上确认。',
       admin_change: '为小程序更换管理员，由现任管理员在电脑上确认。',
     },
-    account: { official_account: '公众号', admin_change: '小程序' },
-    accountHint: {
-      official_account: '已授权的公众号，须授予“快速注册小程序”（27）。',
-      admin_change: '已授权的小程序，须授予“小程序基本信息管理”（30）。',
-    },
+    officialHint: '已授权的公众号，须授予“快速注册小程序”（27）。',
     field: {
       appid: '试用小程序',
       biz_id: '业务 ID',

@@ -13,6 +13,9 @@ export const registrationKinds = [
 ] as const;
 export type RegistrationKind = (typeof registrationKinds)[number];
 
+/** wizardKinds are those that a mini program comes of; an administrator is changed where the merchant is. */
+export const wizardKinds = registrationKinds.filter((kind) => kind !== 'admin_change');
+
 export const registrationFields = ['appid', 'biz_id', 'name', 'code', 'idname', 'wxuser', 'openid', 'phone'] as const;
 export type RegistrationField = (typeof registrationFields)[number];
 

@@ -40,10 +40,10 @@ import {
   type RegistrationKind,
   registrationActions,
   registrationFields,
-  registrationKinds,
   registrationStates,
   requestOf,
   type Values,
+  wizardKinds,
 } from '../logic/registrations';
 import { RegistrationTag } from './RegistrationTag';
 
@@ -100,13 +100,13 @@ function CreateForm({ first, onCreated }: CreateProps) {
   const byField = problem ? fieldErrors(problem, registrationFields) : {};
   const set = (field: RegistrationField, value: string) => setValues((old) => ({ ...old, [field]: value }));
   const trial = (field: RegistrationField) => field === 'name' && kind === 'trial';
-  const account = (field: RegistrationField) => field === 'appid' && isVisited(kind);
+  const official = (field: RegistrationField) => field === 'appid' && kind === 'official_account';
   function labelOf(field: RegistrationField): string {
-    if (isVisited(kind) && account(field)) return t(`registrations.account.${kind}`);
+    if (official(field)) return t('registrations.request.appid');
     return trial(field) ? t('registrations.trialName') : t(`registrations.field.${field}`);
   }
   function hintOf(field: RegistrationField): string {
-    if (isVisited(kind) && account(field)) return t(`registrations.accountHint.${kind}`);
+    if (official(field)) return t('registrations.officialHint');
     return trial(field) ? t('registrations.trialNameHint') : t(`registrations.fieldHint.${field}`);
   }
 
@@ -133,7 +133,7 @@ function CreateForm({ first, onCreated }: CreateProps) {
         try {
           const made = await call(
             api.POST('/registrations', {
-              body: { kind, ...wanted, ...(labels.length > 0 && kind !== 'admin_change' && { labels }) },
+              body: { kind, ...wanted, ...(labels.length > 0 && { labels }) },
               params: { header: { 'Idempotency-Key': key } },
             }),
           );
@@ -161,7 +161,7 @@ function CreateForm({ first, onCreated }: CreateProps) {
             setProblem(null);
             set('appid', ''); // of an account of another kind
           }}
-          options={registrationKinds.map((value) => ({ value, label: t(`registrations.kinds.${value}`) }))}
+          options={wizardKinds.map((value) => ({ value, label: t(`registrations.kinds.${value}`) }))}
         />
       </Field>
       {fields.map((field) => (
@@ -186,16 +186,14 @@ function CreateForm({ first, onCreated }: CreateProps) {
           )}
         </Field>
       ))}
-      {kind !== 'admin_change' && (
-        <Field name="registration-labels" group label={t('registrations.labels')} hint={t('registrations.labelsHint')}>
-          <TagsField
-            label={t('registrations.labels')}
-            value={labels}
-            onChange={setLabels}
-            placeholder={t('authorizers.tagPlaceholder')}
-          />
-        </Field>
-      )}
+      <Field name="registration-labels" group label={t('registrations.labels')} hint={t('registrations.labelsHint')}>
+        <TagsField
+          label={t('registrations.labels')}
+          value={labels}
+          onChange={setLabels}
+          placeholder={t('authorizers.tagPlaceholder')}
+        />
+      </Field>
       {problem && byField[''] && <ProblemPanel error={problem} />}
       <div>
         <Button type="submit" data-testid="create-registration">
@@ -528,7 +526,7 @@ export default function Registrations() {
       >
         <CreateForm
           key={params.toString()}
-          first={{ kind: oneOf(params.get('kind') ?? '', registrationKinds), appid: params.get('appid') ?? '' }}
+          first={{ kind: oneOf(params.get('kind') ?? '', wizardKinds), appid: params.get('appid') ?? '' }}
           onCreated={created}
         />
       </SidePanel>
