@@ -101,6 +101,7 @@ type Service struct {
 	authorized []func(ctx context.Context, tx pgx.Tx, appid string) error
 	histories  []History
 
+	pages     *pages
 	visits    *limiter // of any public page, by address
 	opens     *limiter // of launch pages, by address
 	linkOpens *limiter // of launch pages, by link
@@ -131,7 +132,7 @@ func New(cfg Config, deps Deps) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Service{
+	s := &Service{
 		Config: cfg,
 		db:     deps.DB, keys: deps.Keys, tokens: deps.Tokens, client: deps.WeChat, component: deps.Component,
 		queue: deps.Queue, locker: deps.Locker, hub: deps.Hub, announcer: deps.Announcer,
@@ -141,6 +142,8 @@ func New(cfg Config, deps Deps) *Service {
 		linkOpens: newLimiter(120, 5*time.Second, cfg.Now),
 		callbacks: newLimiter(300, 2*time.Second, cfg.Now),
 	}
+	s.pages = &pages{s: s, templates: parsePages()}
+	return s
 }
 
 // OnWithdrawn adds fn, which is called in the transaction that marks a merchant as unauthorized. Call it before

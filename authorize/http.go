@@ -25,7 +25,7 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 
 // RegisterRoutes adds the pages of a link. Whoever knows its id may open them, so each address is counted.
 func (s *Service) RegisterRoutes(e *echo.Echo) {
-	p := &pages{s: s, templates: parsePages()}
+	p := s.pages
 	e.GET("/authorize/assets/:version/:name", p.public(p.asset))
 	e.GET("/authorize/:link_id", p.public(p.launch))
 	e.HEAD("/authorize/:link_id", p.public(p.look))
@@ -234,11 +234,11 @@ func (s *Service) tellGrant(ctx context.Context, v *view, l Link, appid string) 
 	if err == nil && a.NickName != "" {
 		name = a.NickName + " (" + appid + ")"
 	}
-	v.Facts = []fact{{v.T("账号", "Account"), name}, {v.T("业务编号", "Reference"), l.BizID}}
+	v.Facts = []Fact{{v.T("账号", "Account"), name}, {v.T("业务编号", "Reference"), l.BizID}}
 	if err != nil || len(a.FuncScopes) == 0 {
 		return
 	}
-	v.Facts = append(v.Facts, fact{v.T("已授予权限", "Permissions"), fmt.Sprintf(v.T("%d 项", "%d sets"), len(a.FuncScopes))})
+	v.Facts = append(v.Facts, Fact{v.T("已授予权限", "Permissions"), fmt.Sprintf(v.T("%d 项", "%d sets"), len(a.FuncScopes))})
 	lacking := slices.DeleteFunc(slices.Clone(l.FuncScopes), func(id int) bool { return slices.Contains(a.FuncScopes, id) })
 	if len(lacking) > 0 {
 		v.Note = fmt.Sprintf(v.T("没有授予：%s。缺少这些权限，服务商的部分功能无法为您提供；需要时请重新打开链接再授权一次。",

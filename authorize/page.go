@@ -33,12 +33,10 @@ type view struct {
 	Tone        string // good, bad or wait
 	Title, Text string
 	Note        string // small print for the service provider
-	Facts       []fact
+	Facts       []Fact
 	Retry       string // address of the link's page, where trying again can help
 	Back        string // address at the business system
 }
-
-type fact struct{ Name, Value string }
 
 // T picks the page's language.
 func (v view) T(zh, en string) string {

@@ -58,19 +58,15 @@ func (s *Service) Create(ctx context.Context, o Order) (Registration, error) {
 	if err != nil {
 		return Registration{}, err
 	}
+	if err := s.checkAccount(ctx, o, k); err != nil {
+		return Registration{}, err
+	}
+	if o.Kind == kindOfficialAccount {
+		o.Fields, o.AppID = map[string]string{fieldOfficial: o.AppID}, ""
+	}
 	fields, err := checkFields(k, o.Fields)
 	if err != nil {
 		return Registration{}, err
-	}
-	switch {
-	case k.converts && o.AppID == "":
-		return Registration{}, fault.Invalid("body.appid", "Name the trial mini program.", nil)
-	case k.converts:
-		if err := s.merchants.CheckAuthorized(ctx, o.AppID); err != nil {
-			return Registration{}, err
-		}
-	case o.AppID != "":
-		return Registration{}, fault.Invalid("body.appid", "WeChat gives the appid of a new mini program.", nil)
 	}
 	now := s.cfg.Now()
 	r := Registration{
@@ -101,6 +97,39 @@ func (s *Service) Create(ctx context.Context, o Order) (Registration, error) {
 		return Registration{}, err
 	}
 	return s.Get(ctx, r.ID)
+}
+
+// checkAccount looks at the merchant that a registration is made for, where there is one.
+func (s *Service) checkAccount(ctx context.Context, o Order, k kind) error {
+	switch {
+	case o.AppID == "" && o.Kind == kindOfficialAccount:
+		return fault.Invalid("body.appid", "Name the official account.", nil)
+	case o.AppID == "" && o.Kind == kindAdminChange:
+		return fault.Invalid("body.appid", "Name the mini program.", nil)
+	case o.AppID == "" && k.converts:
+		return fault.Invalid("body.appid", "Name the trial mini program.", nil)
+	case o.AppID != "" && !k.converts && o.Kind != kindOfficialAccount:
+		return fault.Invalid("body.appid", "WeChat gives the appid of a new mini program.", nil)
+	case o.AppID == "":
+		return nil
+	}
+	if err := s.merchants.CheckAuthorized(ctx, o.AppID); err != nil {
+		return err
+	}
+	if k.page == "" {
+		return nil
+	}
+	a, err := s.merchants.Get(ctx, o.AppID)
+	if err != nil {
+		return err
+	}
+	switch official := a.Kind == "official"; {
+	case o.Kind == kindOfficialAccount && !official:
+		return fault.Invalid("body.appid", "This merchant is no official account.", o.AppID)
+	case o.Kind == kindAdminChange && official:
+		return fault.Invalid("body.appid", "This merchant is no mini program.", o.AppID)
+	}
+	return nil
 }
 
 func publish(ctx context.Context, tx pgx.Tx, r Registration) error {
@@ -136,8 +165,14 @@ func (s *Service) follow(ctx context.Context, id string) error {
 func (s *Service) step(ctx context.Context, r *Registration) error {
 	switch r.State {
 	case statePending, stateSent:
+		if kinds()[r.Kind].page != "" {
+			return s.startVisited(ctx, r)
+		}
 		return s.start(ctx, r)
 	case stateWaiting:
+		if kinds()[r.Kind].page != "" {
+			return s.awaitVisitor(ctx, r)
+		}
 		return s.ask(ctx, r)
 	case stateCreated:
 		return s.find(ctx, r)
@@ -150,7 +185,7 @@ func (s *Service) step(ctx context.Context, r *Registration) error {
 func (s *Service) start(ctx context.Context, r *Registration) error {
 	r.attempts++
 	// Committed before the call leaves.
-	if err := markSent(ctx, s.db, r.ID, r.attempts, s.cfg.Now().Add(lease)); err != nil {
+	if err := markSent(ctx, s.db, r.ID, r.attempts, s.cfg.Now()); err != nil {
 		return fmt.Errorf("note call of registration %s: %w", r.ID, err)
 	}
 	r.State = stateSent
@@ -176,15 +211,20 @@ func (s *Service) start(ctx context.Context, r *Registration) error {
 		r.State, r.task, r.URL, r.Status, r.Refusal = stateWaiting, task.TaskID, task.AuthorizeURL, task.Status, refusal.Refusal{}
 		r.ExpiresAt, r.NextAt = new(now.Add(confirmation)), now.Add(s.cfg.Poll)
 	case notMade(err): // the platform has no ticket, WeChat is away, or the merchant is busy: no try
-		r.State, r.Refusal, r.NextAt = statePending, refusal.Of(err), now.Add(min(s.cfg.RetryBase<<min(r.attempts-1, 10), time.Minute))
+		r.State, r.Refusal, r.NextAt = statePending, refusal.Of(err), now.Add(s.pause(r))
 		r.attempts--
 	case again && r.attempts < tries:
-		r.Refusal, r.NextAt = refusal.Of(err), now.Add(min(s.cfg.RetryBase<<min(r.attempts-1, 10), time.Minute))
+		r.Refusal, r.NextAt = refusal.Of(err), now.Add(s.pause(r))
 		s.cfg.Logger.WarnContext(ctx, "registration not answered", "registration", r.ID, "kind", r.Kind, "attempt", r.attempts, "error", err)
 	default:
 		r.State, r.Refusal = stateFailed, refusal.Of(err)
 	}
 	return s.save(keep, r)
+}
+
+// pause is how long a registration waits for its next try.
+func (s *Service) pause(r *Registration) time.Duration {
+	return min(s.cfg.RetryBase<<min(max(r.attempts-1, 0), 10), time.Minute)
 }
 
 // notMade tells failures before anything was sent.
@@ -205,7 +245,7 @@ func notMade(err error) bool {
 // save writes down where a registration is, unless it has come further meanwhile.
 func (s *Service) save(ctx context.Context, r *Registration) error {
 	if !r.open() {
-		r.FinishedAt = new(s.cfg.Now())
+		r.FinishedAt, r.voucher = new(s.cfg.Now()), nil
 	}
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		now, err := lockRegistration(ctx, tx, r.ID)
@@ -224,9 +264,9 @@ func (s *Service) save(ctx context.Context, r *Registration) error {
 	return nil
 }
 
-// further reports whether the row knows more than a step that began before: an event has come.
+// further reports whether the row knows more than a step that began before: an event has come, or a visitor.
 func (r Registration) further(than Registration) bool {
-	return !r.open() || r.State == stateCreated && than.State != stateCreated && than.State != stateCompleted
+	return !r.open() || r.round != than.round || r.State == stateCreated && than.State != stateCreated && than.State != stateCompleted
 }
 
 func (s *Service) put(ctx context.Context, tx pgx.Tx, r *Registration) error {

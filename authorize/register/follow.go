@@ -109,13 +109,25 @@ func (s *Service) find(ctx context.Context, r *Registration) error {
 // of this owner as far as WeChat shows it, and of no other registration. Where there are several an operator decides.
 func (s *Service) candidate(ctx context.Context, r Registration) (string, error) {
 	k := kinds()[r.Kind]
-	newcomers, err := s.merchants.Newcomers(ctx, r.CreatedAt.Add(-time.Minute), k.types)
+	principal := r.Request[k.principal]
+	if r.Kind == kindOfficialAccount {
+		official, err := s.merchants.Get(ctx, r.Request[fieldOfficial])
+		if err != nil {
+			return "", err
+		}
+		principal = official.PrincipalName
+	}
+	since := r.CreatedAt
+	if r.sentAt != nil && r.Kind == kindOfficialAccount { // before that nobody had agreed
+		since = *r.sentAt
+	}
+	newcomers, err := s.merchants.Newcomers(ctx, since.Add(-time.Minute), k.types)
 	if err != nil {
 		return "", err
 	}
 	var fitting []string
 	for _, a := range newcomers {
-		if fits(k, r, a) {
+		if fits(r, principal, a) {
 			fitting = append(fitting, a.AppID)
 		}
 	}
@@ -127,16 +139,18 @@ func (s *Service) candidate(ctx context.Context, r Registration) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("find other registrations: %w", err)
 	}
-	if len(free) != 1 || rivals > 0 && k.principal == "" && r.Kind != kindTrial {
+	if len(free) != 1 || rivals > 0 && k.principal == "" && r.Kind != kindTrial { // a principal may have several official accounts
 		return "", nil
 	}
 	return free[0], nil
 }
 
-func fits(k kind, r Registration, a authorize.Authorizer) bool {
+func fits(r Registration, principal string, a authorize.Authorizer) bool {
 	switch {
-	case k.principal != "":
-		return a.PrincipalName == r.Request[k.principal]
+	case r.Kind == kindOfficialAccount && len(a.BizIDs) > 0:
+		return false // it came by a link
+	case principal != "":
+		return a.PrincipalName == principal
 	case r.Kind == kindTrial:
 		return strings.HasPrefix(a.NickName, r.Request["name"]) // WeChat adds its suffix
 	}
@@ -340,6 +354,7 @@ func (s *Service) Retry(ctx context.Context, id string) (Registration, error) {
 			r.AppID = ""
 		}
 		r.State, r.URL, r.task, r.attempts, r.Status, r.Result, r.Msg = statePending, "", "", 0, nil, nil, ""
+		r.voucher, r.VerifyCopied, r.Linked = nil, nil, nil
 		r.Refusal, r.ExpiresAt, r.FinishedAt, r.NextAt = refusal.Refusal{}, nil, nil, s.cfg.Now().Add(lease)
 		return s.put(ctx, tx, &r)
 	})

@@ -15,7 +15,7 @@ func (s *Service) History(ctx context.Context, appid string, before authorize.Mo
 			FROM registration r,
 			LATERAL (VALUES (r.created_at, ':1', 'registration_started', r.created_by, '', ''),
 				(r.finished_at, ':2', 'registration_ended', '', r.state, r.msg)) AS m (at, key, kind, by, state, text)
-			WHERE r.appid = $1 AND r.appid <> '' AND m.at IS NOT NULL
+			WHERE (r.appid = $1 AND r.appid <> '' OR r.subject = $1 AND r.kind = 'official_account') AND m.at IS NOT NULL
 		) h WHERE (at, key COLLATE "C") < ($2, $3 COLLATE "C") ORDER BY at DESC, key COLLATE "C" DESC LIMIT $4`
 	rows, err := s.db.Query(ctx, q, appid, before.At, before.Key, limit)
 	if err != nil {

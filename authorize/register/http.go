@@ -27,24 +27,26 @@ func reply[T any](v T, err error) (*output[T], error) {
 
 // registrationView is a Registration as the API shows it.
 type registrationView struct {
-	ID         string            `json:"id"`
-	Kind       string            `json:"kind" enum:"enterprise,personal,personal_upgrade,trial,trial_enterprise,trial_upgrade"`
-	BizID      string            `json:"biz_id"`
-	Labels     []string          `json:"labels"`
-	Request    map[string]string `json:"request" doc:"What WeChat was told, by its names."`
-	AppID      string            `json:"appid" doc:"Of the mini program, once it is known."`
-	State      string            `json:"state" enum:"pending,sent,waiting,created,completed,failed,expired,canceled" doc:"waiting: for the owner to confirm; created: the mini program is there, its authorization is not yet."`
-	URL        string            `json:"url" doc:"Where the owner confirms, for 24 hours; people scan the QR code of it."`
-	QRURL      string            `json:"qr_url"`
-	Status     *int              `json:"status" doc:"Of WeChat's task, by its numbers."`
-	Result     *int              `json:"result" doc:"Of WeChat's event; 0 is success."`
-	Detail     string            `json:"detail" doc:"What the numbers mean and what to do."`
-	Error      *refusal.View     `json:"error" doc:"Why WeChat refused."`
-	CreatedBy  string            `json:"created_by"`
-	CreatedAt  time.Time         `json:"created_at"`
-	ExpiresAt  *time.Time        `json:"expires_at" doc:"Of url."`
-	NextAt     *time.Time        `json:"next_at" doc:"When WeChat is asked again, while it is open."`
-	FinishedAt *time.Time        `json:"finished_at"`
+	ID           string            `json:"id"`
+	Kind         string            `json:"kind" enum:"enterprise,personal,personal_upgrade,trial,trial_enterprise,trial_upgrade,official_account,admin_change"`
+	BizID        string            `json:"biz_id"`
+	Labels       []string          `json:"labels"`
+	Request      map[string]string `json:"request" doc:"What WeChat was told, by its names."`
+	AppID        string            `json:"appid" doc:"Of the mini program, once it is known."`
+	State        string            `json:"state" enum:"pending,sent,waiting,created,completed,failed,expired,canceled" doc:"waiting: for the owner to confirm; created: the mini program is there, its authorization is not yet."`
+	URL          string            `json:"url" doc:"Where the owner confirms, for 24 hours; people scan the QR code of it. For official_account and admin_change a page of ours, to be opened at a computer."`
+	QRURL        string            `json:"qr_url"`
+	Status       *int              `json:"status" doc:"Of WeChat's task, by its numbers."`
+	Result       *int              `json:"result" doc:"Of WeChat's event; 0 is success."`
+	Detail       string            `json:"detail" doc:"What the numbers mean and what to do."`
+	Error        *refusal.View     `json:"error" doc:"Why WeChat refused."`
+	VerifyCopied *bool             `json:"verify_copied" doc:"The official account's verification holds for the new mini program; null: not known, or another kind."`
+	Linked       *bool             `json:"linked" doc:"The new mini program is linked to the official account; null likewise."`
+	CreatedBy    string            `json:"created_by"`
+	CreatedAt    time.Time         `json:"created_at"`
+	ExpiresAt    *time.Time        `json:"expires_at" doc:"Of url."`
+	NextAt       *time.Time        `json:"next_at" doc:"When WeChat is asked again, while it is open."`
+	FinishedAt   *time.Time        `json:"finished_at"`
 }
 
 func utc(t *time.Time) *time.Time {
@@ -58,7 +60,7 @@ func view(ctx context.Context, r Registration) registrationView {
 	lang := fault.LangFrom(ctx)
 	v := registrationView{
 		ID: r.ID, Kind: r.Kind, BizID: r.BizID, Labels: r.Labels, Request: r.Request, AppID: r.AppID, State: r.State, Status: r.Status, Result: r.Result,
-		Detail: statusText(r, lang), Error: r.Refusal.View(lang), CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt.UTC(), ExpiresAt: utc(r.ExpiresAt),
+		Detail: statusText(r, lang), Error: r.Refusal.View(lang), VerifyCopied: r.VerifyCopied, Linked: r.Linked, CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt.UTC(), ExpiresAt: utc(r.ExpiresAt),
 		FinishedAt: utc(r.FinishedAt),
 	}
 	if r.State == stateWaiting {
@@ -77,10 +79,10 @@ type IDInput struct {
 
 type registrationInput struct {
 	Body struct {
-		Kind   string   `json:"kind" enum:"enterprise,personal,personal_upgrade,trial,trial_enterprise,trial_upgrade"`
-		BizID  string   `json:"biz_id,omitempty" maxLength:"512" doc:"Your own id of the merchant; needed but for conversions."`
+		Kind   string   `json:"kind" enum:"enterprise,personal,personal_upgrade,trial,trial_enterprise,trial_upgrade,official_account,admin_change"`
+		BizID  string   `json:"biz_id,omitempty" maxLength:"512" doc:"Your own id of the merchant; needed but for conversions and a change of administrator."`
 		Labels []string `json:"labels,omitempty" maxItems:"50"`
-		AppID  string   `json:"appid,omitempty" maxLength:"100" doc:"Of the trial mini program to convert."`
+		AppID  string   `json:"appid,omitempty" maxLength:"100" doc:"Of the trial mini program to convert, of the official account whose principal is used, of the mini program whose administrator changes."`
 		Name   string   `json:"name,omitempty" maxLength:"800" doc:"Of the company; of a trial mini program its name."`
 		Code   string   `json:"code,omitempty" maxLength:"40" doc:"The company's 18-digit 统一社会信用代码."`
 		Phone  string   `json:"phone,omitempty" maxLength:"40" doc:"The provider's phone number, for the owner's questions."`
@@ -123,7 +125,7 @@ func (s *Service) RegisterAPI(api huma.API) {
 			httpserver.ListInput
 
 			State string `query:"state" enum:"pending,sent,waiting,created,completed,failed,expired,canceled"`
-			Kind  string `query:"kind" enum:"enterprise,personal,personal_upgrade,trial,trial_enterprise,trial_upgrade"`
+			Kind  string `query:"kind" enum:"enterprise,personal,personal_upgrade,trial,trial_enterprise,trial_upgrade,official_account,admin_change"`
 			BizID string `query:"biz_id" maxLength:"512"`
 			AppID string `query:"appid" maxLength:"100"`
 		},

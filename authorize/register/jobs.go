@@ -66,6 +66,9 @@ func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
 func (s *Service) sweep(ctx context.Context) error {
 	now := s.cfg.Now()
 	return s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := forgetVisits(ctx, tx, now); err != nil {
+			return fmt.Errorf("forget visits: %w", err)
+		}
 		due, err := overdue(ctx, tx, now.Add(-time.Minute), overdueLimit)
 		if err != nil {
 			return fmt.Errorf("find overdue registrations: %w", err)

@@ -23,14 +23,18 @@ const (
 	kindTrial           = "trial"
 	kindTrialEnterprise = "trial_enterprise" // a trial mini program becomes a company's
 	kindTrialUpgrade    = "trial_upgrade"    // a trial mini program becomes a person's, upgraded
+	kindOfficialAccount = "official_account" // made with the principal of an official account
+	kindAdminChange     = "admin_change"     // a mini program gets another administrator
 )
 
 // kind is what differs from one kind of registration to another.
 type kind struct {
 	fields    []string // by WeChat's names; those with "?" may be left out
 	subject   []string // the fields that say whose registration it is
-	converts  bool     // made for a merchant, with its token
+	converts  bool     // something becomes of a merchant, and no other one comes of it
 	spelling  Spelling
+	page      string // WeChat's page that it begins on, by way of ours; empty: it begins with a call
+	voucher   string // the query parameter that its administrator comes back from there with
 	types     []int  // register_type of what comes of it
 	principal string // the field that WeChat shows as principal_name then
 }
@@ -95,8 +99,16 @@ func kinds() map[string]kind {
 			fields: []string{"component_phone"}, converts: true,
 			spelling: Spelling{Path: "wxa/component/fastnormalizebetaweapp", CreateAction: "createtask", QueryAction: "query", Queries: true, Extra: newVersion()},
 		},
+		kindOfficialAccount: {
+			fields: []string{fieldOfficial}, subject: []string{fieldOfficial}, types: []int{2},
+			page: "cgi-bin/fastregisterauth", voucher: "ticket",
+		},
+		kindAdminChange: {converts: true, page: "wxopen/componentrebindadmin", voucher: "taskid"},
 	}
 }
+
+// fieldOfficial is the official account whose principal is used.
+const fieldOfficial = "appid"
 
 func subjectOf(k kind, appid string, fields map[string]string) string {
 	if k.converts {
@@ -115,7 +127,9 @@ const settingCalls = "register.calls"
 func (s *Service) Spellings(ctx context.Context) (map[string]Spelling, error) {
 	out := map[string]Spelling{}
 	for name, k := range kinds() {
-		out[name] = k.spelling
+		if k.spelling.Path != "" {
+			out[name] = k.spelling
+		}
 	}
 	raw, stored, err := s.settings.Get(ctx, settingCalls)
 	if err != nil || !stored {
@@ -143,7 +157,7 @@ func (s *Service) SetSpellings(ctx context.Context, own map[string]Spelling, by 
 	path := regexp.MustCompile(`^[a-z0-9_]+(/[a-z0-9_]+)+$`)
 	word := regexp.MustCompile(`^[A-Za-z0-9_]*$`)
 	for name, spelling := range own {
-		if _, known := kinds()[name]; !known {
+		if kinds()[name].spelling.Path == "" {
 			return fault.Invalid("body.calls", "There is no kind of registration %q.", nil, name)
 		}
 		if !path.MatchString(spelling.Path) || !word.MatchString(spelling.CreateAction+spelling.QueryAction+spelling.Wrap) {

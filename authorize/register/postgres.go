@@ -14,7 +14,7 @@ import (
 )
 
 const columns = `id, seq, kind, biz_id, labels, request, subject, appid, state, task, url, status, result, msg, refusal, attempts,
-	created_by, created_at, next_at, expires_at, finished_at`
+	created_by, created_at, next_at, expires_at, finished_at, voucher, round, sent_at, verify_copied, linked`
 
 const openStates = `('pending', 'sent', 'waiting', 'created')`
 
@@ -22,7 +22,8 @@ func scan(row pgx.Row) (Registration, error) {
 	var r Registration
 	var request []byte
 	err := row.Scan(&r.ID, &r.seq, &r.Kind, &r.BizID, &r.Labels, &request, &r.subject, &r.AppID, &r.State, &r.task, &r.URL, &r.Status, &r.Result,
-		&r.Msg, &r.Refusal, &r.attempts, &r.CreatedBy, &r.CreatedAt, &r.NextAt, &r.ExpiresAt, &r.FinishedAt)
+		&r.Msg, &r.Refusal, &r.attempts, &r.CreatedBy, &r.CreatedAt, &r.NextAt, &r.ExpiresAt, &r.FinishedAt,
+		&r.voucher, &r.round, &r.sentAt, &r.VerifyCopied, &r.Linked)
 	if err != nil {
 		return Registration{}, err
 	}
@@ -73,9 +74,10 @@ func wakeRegistration(ctx context.Context, tx pgx.Tx, id string, at time.Time) e
 }
 
 // wakeNameless wakes registrations whose mini program may be the one that has just authorized, but for those that are due before
-// then: a synchronization can bring many merchants at once.
+// then: a synchronization can bring many merchants at once. Those whose answer was lost wait for theirs too.
 func wakeNameless(ctx context.Context, tx pgx.Tx, at time.Time) ([]string, error) {
-	const q = `UPDATE registration SET next_at = $1 WHERE appid = '' AND state IN ('waiting', 'created') AND next_at > $1 RETURNING id`
+	const q = `UPDATE registration SET next_at = $1 WHERE appid = '' AND next_at > $1
+		AND (state IN ('waiting', 'created') OR state = 'sent' AND kind = 'official_account' AND refusal @> '{"away": true}') RETURNING id`
 	rows, err := tx.Query(ctx, q, at)
 	if err != nil {
 		return nil, err
@@ -83,16 +85,17 @@ func wakeNameless(ctx context.Context, tx pgx.Tx, at time.Time) ([]string, error
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-func markSent(ctx context.Context, db postgres.DB, id string, attempts int, until time.Time) error {
-	const q = `UPDATE registration SET state = 'sent', attempts = $2, next_at = $3 WHERE id = $1 AND state IN ('pending', 'sent')`
-	_, err := db.Exec(ctx, q, id, attempts, until)
+func markSent(ctx context.Context, db postgres.DB, id string, attempts int, now time.Time) error {
+	const q = `UPDATE registration SET state = 'sent', refusal = '{}', attempts = $2, sent_at = $3, next_at = $4 WHERE id = $1 AND state IN ('pending', 'sent')`
+	_, err := db.Exec(ctx, q, id, attempts, now, now.Add(lease))
 	return err
 }
 
 func updateRegistration(ctx context.Context, tx pgx.Tx, r Registration) error {
 	const q = `UPDATE registration SET appid = $2, state = $3, task = $4, url = $5, status = $6, result = $7, msg = $8, refusal = $9, attempts = $10,
-		next_at = $11, expires_at = $12, finished_at = $13 WHERE id = $1`
-	_, err := tx.Exec(ctx, q, r.ID, r.AppID, r.State, r.task, r.URL, r.Status, r.Result, r.Msg, r.Refusal, r.attempts, r.NextAt, r.ExpiresAt, r.FinishedAt)
+		next_at = $11, expires_at = $12, finished_at = $13, voucher = $14, round = $15, verify_copied = $16, linked = $17 WHERE id = $1`
+	_, err := tx.Exec(ctx, q, r.ID, r.AppID, r.State, r.task, r.URL, r.Status, r.Result, r.Msg, r.Refusal, r.attempts, r.NextAt, r.ExpiresAt, r.FinishedAt,
+		r.voucher, r.round, r.VerifyCopied, r.Linked)
 	return err
 }
 
@@ -111,7 +114,7 @@ func createdWith(ctx context.Context, tx pgx.Tx, appid string) (Registration, er
 // unclaimed are those of appids that have come of no registration.
 func unclaimed(ctx context.Context, db postgres.DB, appids []string) ([]string, error) {
 	const q = `SELECT a FROM unnest($1::text[]) a WHERE NOT EXISTS (SELECT FROM registration
-		WHERE appid = a AND kind IN ('enterprise', 'personal', 'personal_upgrade', 'trial'))`
+		WHERE appid = a AND kind IN ('enterprise', 'personal', 'personal_upgrade', 'trial', 'official_account'))`
 	rows, err := db.Query(ctx, q, appids)
 	if err != nil {
 		return nil, err
@@ -121,7 +124,8 @@ func unclaimed(ctx context.Context, db postgres.DB, appids []string) ([]string, 
 
 // rivalsOf counts the other registrations of this kind that wait for their merchant.
 func rivalsOf(ctx context.Context, db postgres.DB, r Registration) (n int, err error) {
-	const q = `SELECT count(*) FROM registration WHERE kind = $1 AND id <> $2 AND appid = '' AND state IN ('waiting', 'created')`
+	const q = `SELECT count(*) FROM registration WHERE kind = $1 AND id <> $2 AND appid = ''
+		AND state IN (CASE kind WHEN 'official_account' THEN 'sent' ELSE 'waiting' END, 'created')`
 	err = db.QueryRow(ctx, q, r.Kind, r.ID).Scan(&n)
 	return n, err
 }

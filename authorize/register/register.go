@@ -38,10 +38,15 @@ type merchants interface {
 	Bind(ctx context.Context, tx pgx.Tx, appid, bizID string, labels []string) error
 	RefreshSoon(ctx context.Context, tx pgx.Tx, appid string) error
 	Newcomers(ctx context.Context, since time.Time, registerTypes []int) ([]authorize.Authorizer, error)
+	Get(ctx context.Context, appid string) (authorize.Authorizer, error)
+	StartSync(ctx context.Context, by string) (authorize.Sync, error)
+	Syncs(ctx context.Context, limit int) ([]authorize.Sync, error)
+	pages
 }
 
 // platform is the part of package component that is needed here.
 type platform interface {
+	AppID() string
 	API() *wechat.Component
 }
 
@@ -53,6 +58,7 @@ type queue interface {
 // Deps are the parts a Service works with; all are required.
 type Deps struct {
 	DB        postgres.DB
+	Keys      *sealed.Keyring
 	Merchants merchants
 	Platform  platform
 	Settings  *settings.Store
@@ -64,6 +70,7 @@ type Deps struct {
 type Service struct {
 	cfg       Config
 	db        postgres.DB
+	keys      *sealed.Keyring
 	merchants merchants
 	platform  platform
 	settings  *settings.Store
@@ -86,7 +93,7 @@ func New(cfg Config, deps Deps) *Service {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		cfg: cfg, db: deps.DB, merchants: deps.Merchants, platform: deps.Platform, settings: deps.Settings, locks: deps.Locker, queue: deps.Queue,
+		cfg: cfg, db: deps.DB, keys: deps.Keys, merchants: deps.Merchants, platform: deps.Platform, settings: deps.Settings, locks: deps.Locker, queue: deps.Queue,
 	}
 }
 
@@ -121,11 +128,17 @@ type Registration struct {
 	NextAt     time.Time
 	ExpiresAt  *time.Time // of URL
 	FinishedAt *time.Time
+	// VerifyCopied tells that the official account's verification holds for the new mini program, Linked that the two accounts are
+	// linked; nil: not known, or another kind.
+	VerifyCopied, Linked *bool
 
 	seq      int64
 	subject  string
 	task     string
 	attempts int
+	voucher  []byte     // see kind.voucher; sealed
+	round    int        // vouchers so far
+	sentAt   *time.Time // when the last call left
 }
 
 func (r Registration) open() bool {

@@ -43,12 +43,14 @@ func newEnvPolling(t *testing.T, poll time.Duration) *env {
 	e := &env{}
 	e.Env = authorizetest.New(t, func(p *authorizetest.Env) {
 		e.Service = New(Config{Poll: poll, RetryBase: 20 * time.Millisecond, Now: p.Now}, Deps{
-			DB: p.Pool, Merchants: p.Merchants, Platform: p.Component, Settings: p.Settings, Locker: p.Locks, Queue: p.Runner,
+			DB: p.Pool, Keys: p.Keys, Merchants: p.Merchants, Platform: p.Component, Settings: p.Settings, Locker: p.Locks, Queue: p.Runner,
 		})
 		p.Component.Handle(e.Service)
 		p.Merchants.OnAuthorized(e.OnAuthorized)
+		p.Merchants.AddHistory(e.History)
 		require.NoError(t, e.RegisterJobs(p.Runner))
 		e.RegisterAPI(p.Server.API())
+		e.RegisterRoutes(p.Server.Echo())
 	})
 	return e
 }

@@ -5,6 +5,9 @@ import "github.com/wxsteward/wxsteward/internal/fault"
 // statusText says how a registration stands: what a number of WeChat's means, of its event where there was one, else of its
 // task as it was asked about last, which may have been long before the end. Empty where the state says all.
 func statusText(r Registration, lang string) string {
+	if text := visitText(r, lang); text != "" {
+		return text
+	}
 	switch r.State {
 	case stateCompleted, stateCanceled:
 		return ""
@@ -55,6 +58,28 @@ func statusText(r Registration, lang string) string {
 		return fault.Say(lang, "The verification failed. Check the owner's data and try again.")
 	}
 	return resultText(*r.Status, lang)
+}
+
+// visitText tells what is particular to the kinds that begin on WeChat's page.
+func visitText(r Registration, lang string) string {
+	failed := func(ok *bool) bool { return ok != nil && !*ok }
+	switch {
+	case kinds()[r.Kind].page == "":
+		return ""
+	case r.State == stateCompleted && failed(r.VerifyCopied):
+		return fault.Say(lang, "WeChat did not carry the official account's verification over; the mini program has to be verified by itself.")
+	case r.State == stateCompleted && failed(r.Linked):
+		return fault.Say(lang, "WeChat did not link the mini program to the official account; the merchant can do so in WeChat's console.")
+	case !r.Refusal.Away:
+		return ""
+	case r.State == stateSent:
+		return fault.Say(lang, "WeChat's answer was lost. Whether the mini program was made is being looked up in WeChat's list of merchants.")
+	case r.State == stateWaiting:
+		return fault.Say(lang, "The last attempt came to nothing that shows. Have the administrator open the address once more.")
+	case r.State == stateFailed && r.Kind == kindAdminChange:
+		return fault.Say(lang, "WeChat's answer was lost, and WeChat does not tell who the administrator is. Ask the merchant whether the new one can sign in; if not, try again.")
+	}
+	return ""
 }
 
 func resultText(n int, lang string) string {

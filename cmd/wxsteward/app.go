@@ -253,7 +253,7 @@ func (a *app) build() error {
 		DB: a.pool, Merchants: merchants, Locker: locks, Queue: a.runner,
 	})
 	registrations := register.New(register.Config{Poll: min(c.auditPoll, time.Minute), RetryBase: c.retryBase, Now: now, Logger: a.log}, register.Deps{
-		DB: a.pool, Merchants: merchants, Platform: platform, Settings: store, Locker: locks, Queue: a.runner,
+		DB: a.pool, Keys: a.keys, Merchants: merchants, Platform: platform, Settings: store, Locker: locks, Queue: a.runner,
 	})
 	environments := cloudenv.New(cloudenv.Config{Poll: c.auditPoll, RetryBase: c.retryBase, Now: now, Logger: a.log}, cloudenv.Deps{
 		DB: a.pool, Merchants: merchants, Platform: platform, Locker: locks, Queue: a.runner,
@@ -298,6 +298,7 @@ func (a *app) build() error {
 	e := a.server.Echo()
 	platform.RegisterRoutes(e)
 	merchants.RegisterRoutes(e)
+	registrations.RegisterRoutes(e)
 	mini.RegisterRoutes(e)
 	a.describe(platform, merchants, releases)
 	profiles.RegisterAPI(a.server.API())

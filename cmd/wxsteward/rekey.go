@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/wxsteward/wxsteward/authorize"
+	"github.com/wxsteward/wxsteward/authorize/register"
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/component/forward"
 	"github.com/wxsteward/wxsteward/component/notice"
@@ -29,7 +30,7 @@ import (
 // the transaction.
 func sealedColumns() []sealed.Column {
 	return slices.Concat(component.SealedColumns(), tokenstore.SealedColumns(), authorize.SealedColumns(), adminauth.SealedColumns(),
-		notice.SealedColumns(), forward.SealedColumns(), replica.SealedColumns(), settings.SealedColumns())
+		notice.SealedColumns(), register.SealedColumns(), forward.SealedColumns(), replica.SealedColumns(), settings.SealedColumns())
 }
 
 func rekeyDatabase(ctx context.Context, env environment, io streams) error {

@@ -751,6 +751,24 @@ func chinese(format string) (translated string, ok bool) {
 		return "没有 %q 这种注册方式。", true
 	case "Name the trial mini program.":
 		return "请填写要转正的试用小程序的 AppID。", true
+	case "Name the official account.":
+		return "请填写公众号的 AppID。", true
+	case "Name the mini program.":
+		return "请填写小程序的 AppID。", true
+	case "This merchant is no official account.":
+		return "该商户不是公众号。", true
+	case "This merchant is no mini program.":
+		return "该商户不是小程序。", true
+	case "WeChat did not carry the official account's verification over; the mini program has to be verified by itself.":
+		return "微信没有把公众号的认证沿用到小程序，小程序需要另行认证。", true
+	case "WeChat did not link the mini program to the official account; the merchant can do so in WeChat's console.":
+		return "微信没有把小程序关联到公众号，商户可以在微信公众平台自行关联。", true
+	case "WeChat's answer was lost. Whether the mini program was made is being looked up in WeChat's list of merchants.":
+		return "没有收到微信的答复，正在从微信的已授权账号列表确认小程序是否已经创建。", true
+	case "The last attempt came to nothing that shows. Have the administrator open the address once more.":
+		return "上一次没有看到结果，请管理员重新打开地址再确认一次。", true
+	case "WeChat's answer was lost, and WeChat does not tell who the administrator is. Ask the merchant whether the new one can sign in; if not, try again.":
+		return "没有收到微信的答复，而微信不提供管理员的查询。请向商户确认新的管理员能否登录；如果不能，请重试。", true
 	case "WeChat gives the appid of a new mini program.":
 		return "新小程序的 AppID 由微信分配，无需填写。", true
 	case "Registration %s of the same owner is open. Wait for its end or cancel it.":

@@ -29,6 +29,9 @@ const (
 	defaultTimeout = 10 * time.Second
 	commitTimeout  = 60 * time.Second // WeChat compiles the package meanwhile
 	slowTimeout    = 30 * time.Second // submissions, releases, uploads and downloads
+
+	// fastRegisterTimeout is long because an answer that comes late is worth more than none.
+	fastRegisterTimeout = 60 * time.Second
 )
 
 // Config says how to reach WeChat. Only AppID is required.

@@ -95,3 +95,6 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	}
 	return nil
 }
+
+// yes tells a truth value, which may come as a number.
+func (t text) yes() bool { return t == "true" || t == "1" }

@@ -41,6 +41,8 @@ func PlatformPaths() []string {
 // open-API service lets through as it is: they need no entry in its whitelist.
 func MerchantPaths() []string {
 	return []string{
+		"/cgi-bin/account/componentrebindadmin",
+		"/cgi-bin/account/fastregister",
 		"/cgi-bin/account/getaccountbasicinfo",
 		"/cgi-bin/account/modifyheadimage",
 		"/cgi-bin/account/modifysignature",

@@ -101,6 +101,15 @@ func TestRequestShapesOfOperations(t *testing.T) {
 			answer: `{"errcode":0,"taskid":"t1","authorize_url":"https://mp.weixin.qq.com/x","status":0}`,
 			path:   "/wxa/component/fastregisterpersonalweapp", query: "action=create", body: `{"idname":"张三","new_version":true}`,
 		},
+		"register with an official account's principal": {
+			call:   func(ctx context.Context, b both) error { return drop(b.m.FastRegister(ctx, sealed.New("t1"))) },
+			answer: `{"errcode":0,"appid":"wx2","authorization_code":"c","is_wx_verify_succ":true,"is_link_succ":true}`,
+			path:   "/cgi-bin/account/fastregister", body: `{"ticket":"t1"}`,
+		},
+		"change the administrator": {
+			call: func(ctx context.Context, b both) error { return b.m.RebindAdmin(ctx, sealed.New("t1")) },
+			path: "/cgi-bin/account/componentrebindadmin", body: `{"taskid":"t1"}`,
+		},
 		"query a registration": {
 			call: func(ctx context.Context, b both) error { return drop(b.QueryRegistration(ctx, personal, "t1")) },
 			path: "/wxa/component/fastregisterpersonalweapp", query: "action=query", body: `{"taskid":"t1"}`,

@@ -261,6 +261,78 @@ test('a company is registered and becomes a merchant; a failed one is tried agai
   await shot(page, '90-phone-registration');
 });
 
+/** visit plays the administrator at a computer: our page, WeChat's, and back. */
+async function visit(page: Page, name: string): Promise<void> {
+  const url = ((await page.getByTestId('registration-url').textContent()) ?? '').trim();
+  await expectCode(page.getByTestId('registration-qr'), url);
+  const computer = await page
+    .context()
+    .browser()
+    ?.newContext({ viewport: { width: 1440, height: 900 }, locale: 'zh-CN' });
+  if (!computer) throw new Error('no browser');
+  const visitor = await computer.newPage();
+  await visitor.goto(url);
+  await expect(visitor.getByRole('heading', { level: 1 })).toBeVisible();
+  await shot(visitor, `${name}-visit`);
+  await visitor.setViewportSize({ width: 390, height: 844 });
+  await fits(visitor);
+  await shot(visitor, `${name}-phone-visit`);
+  // Who cancels at WeChat can come back.
+  await visitor.locator('#go').click();
+  await visitor.locator('#cancel').click();
+  await visitor.goto(url);
+  await visitor.locator('#go').click();
+  await shot(visitor, `${name}-wechat`);
+  await visitor.locator('#agree').click();
+  await expect(visitor.locator('main.notice.good')).toBeVisible();
+  expect(visitor.url()).toBe(url);
+  await shot(visitor, `${name}-phone-done`);
+  await computer.close();
+}
+
+test('an official account gives its principal to a mini program, whose administrator is changed', async ({ page }) => {
+  await new Admin(page).signIn();
+  const bizId = `e2e-reuse-${Date.now()}`;
+  const official = await merchant(page, { kind: 'official', nick_name: '麦香坊服务号', service_type: 2 });
+  const detail = page.getByTestId('registration-detail');
+  await page.goto(`/admin/authorizers/${official}`);
+  await page.getByTestId('register-from').click();
+  await expect(page.getByTestId('choice-registration-kind-official_account')).toBeVisible();
+  await page.getByTestId('create-registration').click();
+  await expect(page.getByTestId('error-registration-biz_id')).toBeVisible();
+  await field(page, 'registration-biz_id').fill(bizId);
+  await shot(page, '92-reuse-form');
+  await page.getByTestId('create-registration').click();
+  await confirm(page);
+  await expect(detail.getByTestId('registration-state-waiting')).toBeVisible();
+  await shot(page, '93-reuse-waiting');
+  await visit(page, '94-reuse');
+  await expect(detail.getByTestId('registration-state-completed')).toBeVisible();
+  await shot(page, '95-reuse-done');
+  await detail.getByTestId('registration-merchant').click();
+  await expect(page.locator('#content')).toContainText(bizId);
+
+  const appid = page.url().split('/').at(-1) ?? '';
+  await openTab(page, appid, 'operations');
+  await expect(page.getByTestId('admin-change-last')).toBeHidden();
+  await page.getByTestId('change-admin').click();
+  await confirm(page);
+  await expect(detail.getByTestId('registration-state-waiting')).toBeVisible();
+  await visit(page, '96-admin');
+  await expect(detail.getByTestId('registration-state-completed')).toBeVisible();
+  await openTab(page, appid, 'operations');
+  await expect(page.getByTestId('admin-change-last')).toBeVisible();
+  await shot(page, '97-admin-changed');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await fits(page);
+  await page.getByTestId('ops-admin').scrollIntoViewIfNeeded();
+  await shot(page, '98-phone-admin-changed');
+  await page.goto('/admin/registrations?new=1&kind=official_account');
+  await expect(page.getByTestId('registration-form')).toBeVisible();
+  await fits(page);
+  await shot(page, '99-phone-reuse-form');
+});
+
 test('a trial mini program gets another name', async ({ page }) => {
   await new Admin(page).signIn();
   const appid = await merchant(page, { nick_name: '老王的体验小程序', service_type: 12, register_type: 13 });

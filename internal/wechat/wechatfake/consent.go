@@ -312,6 +312,10 @@ func (s *Server) pageRoutes() *http.ServeMux {
 	mux.HandleFunc("POST /consent", s.decideConsent)
 	mux.HandleFunc("GET /register/{key}", s.registrationPage)
 	mux.HandleFunc("POST /register/{key}", s.registrationPage)
+	for _, path := range []string{pageFastRegister, pageRebindAdmin} {
+		mux.HandleFunc("GET "+path, s.voucherHandler(path))
+		mux.HandleFunc("POST "+path, s.voucherHandler(path))
+	}
 	mux.HandleFunc("GET /cloud-share/{key}", s.cloudSharePage)
 	mux.HandleFunc("POST /cloud-share/{key}", s.cloudSharePage)
 	mux.HandleFunc("GET /avatar/{file}", s.avatar)
@@ -321,7 +325,7 @@ func (s *Server) pageRoutes() *http.ServeMux {
 
 func (s *Server) isPage(path string) bool {
 	switch path {
-	case "/cgi-bin/componentloginpage", "/wxaopen/safe/bindcomponent", "/safe/bindcomponent", "/consent":
+	case "/cgi-bin/componentloginpage", "/wxaopen/safe/bindcomponent", "/safe/bindcomponent", "/consent", pageFastRegister, pageRebindAdmin:
 		return true
 	}
 	return strings.HasPrefix(path, "/register/") || strings.HasPrefix(path, "/cloud-share/") || strings.HasPrefix(path, "/avatar/") || strings.HasPrefix(path, "/code/")

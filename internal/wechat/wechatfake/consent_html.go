@@ -56,5 +56,11 @@ button:focus-visible,label:focus-within{outline:2px solid #0a7cff;outline-offset
 {{define "register"}}{{template "head" "注册小程序"}}<div class="card"><h1>注册小程序</h1><p>服务商请您确认以「{{.Name}}」注册小程序，并授权其代为管理。</p>
 <form method="post" action="{{.Base}}/register/{{.Key}}"><button>确认注册</button></form></div></main></body></html>{{end}}
 
+{{define "voucher"}}{{template "head" .Title}}<h1>{{.Title}}</h1>
+<p class="sub">真实的微信在这里显示二维码，由账号管理员用微信扫描。</p>
+<form id="voucher" method="post" action="{{.Address}}"><div class="scan"><b>{{.Name}}</b>{{.Ask}}</div>
+<div class="bar"><button id="agree" type="submit" name="decision" value="agree">确认</button>
+<button id="cancel" type="submit" name="decision" value="cancel">取消</button></div></form></main></body></html>{{end}}
+
 {{define "cloudshare"}}{{template "head" "使用云环境"}}<div class="card"><h1>使用云环境</h1><p>服务商请您确认小程序「{{.Name}}」使用其云环境 {{.Env}}。</p>
 <form method="post" action="{{.Base}}/cloud-share/{{.Key}}"><button>确认使用</button></form></div></main></body></html>{{end}}`

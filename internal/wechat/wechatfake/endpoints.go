@@ -133,6 +133,8 @@ func (s *Server) endpoints() map[string]endpoint {
 		"/wxa/component/fastregisterbetaweapp":        durable(component(s.registration(RegisterTrial, "name", "openid"))),
 		"/wxa/verifybetaweapp":                        durable(write(dev, s.registration(ConvertEnterprise, "enterprise_name", "code", "component_phone"))),
 		"/wxa/component/fastnormalizebetaweapp":       durable(write([]int{18, 30, 76, 81, 85}, s.registration(ConvertUpgrade, "component_phone"))),
+		"/cgi-bin/account/fastregister":               durable(write([]int{27}, s.fastRegister)),
+		"/cgi-bin/account/componentrebindadmin":       durable(write(basic, s.rebindAdmin)),
 		"/wxa/setbetaweappnickname":                   write(dev, s.renameTrial),
 
 		// cloud environments

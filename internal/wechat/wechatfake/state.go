@@ -22,6 +22,7 @@ type state struct {
 	CloudTokens map[string]time.Time  `json:"cloud_tokens"`
 	Codes       map[string]*authCode  `json:"auth_codes"`
 	Consents    map[string]*consent   `json:"consents"`
+	Vouchers    map[string]*voucher   `json:"vouchers"`
 	JSCodes     map[string]*loginCode `json:"js_codes"`
 	Secrets     []string              `json:"secrets"`
 
@@ -79,6 +80,7 @@ func (st *state) fill() {
 	mk(&st.CloudPushes)
 	mk(&st.Codes)
 	mk(&st.Consents)
+	mk(&st.Vouchers)
 	mk(&st.JSCodes)
 	mk(&st.Merchants)
 	mk(&st.Audits)

@@ -4985,16 +4985,16 @@ export interface components {
             kind: "cloudbase" | "cloudrun";
         };
         RegistrationInputBody: {
-            /** @description Of the trial mini program to convert. */
+            /** @description Of the trial mini program to convert, of the official account whose principal is used, of the mini program whose administrator changes. */
             appid?: string;
-            /** @description Your own id of the merchant; needed but for conversions. */
+            /** @description Your own id of the merchant; needed but for conversions and a change of administrator. */
             biz_id?: string;
             /** @description The company's 18-digit 统一社会信用代码. */
             code?: string;
             /** @description The person's name as on the identity card. */
             idname?: string;
             /** @enum {string} */
-            kind: "enterprise" | "personal" | "personal_upgrade" | "trial" | "trial_enterprise" | "trial_upgrade";
+            kind: "enterprise" | "personal" | "personal_upgrade" | "trial" | "trial_enterprise" | "trial_upgrade" | "official_account" | "admin_change";
             labels?: string[];
             /** @description Of the company; of a trial mini program its name. */
             name?: string;
@@ -5025,8 +5025,10 @@ export interface components {
             finished_at: string | null;
             id: string;
             /** @enum {string} */
-            kind: "enterprise" | "personal" | "personal_upgrade" | "trial" | "trial_enterprise" | "trial_upgrade";
+            kind: "enterprise" | "personal" | "personal_upgrade" | "trial" | "trial_enterprise" | "trial_upgrade" | "official_account" | "admin_change";
             labels: string[];
+            /** @description The new mini program is linked to the official account; null likewise. */
+            linked: boolean | null;
             /**
              * Format: date-time
              * @description When WeChat is asked again, while it is open.
@@ -5052,8 +5054,10 @@ export interface components {
              * @description Of WeChat's task, by its numbers.
              */
             status: number | null;
-            /** @description Where the owner confirms, for 24 hours; people scan the QR code of it. */
+            /** @description Where the owner confirms, for 24 hours; people scan the QR code of it. For official_account and admin_change a page of ours, to be opened at a computer. */
             url: string;
+            /** @description The official account's verification holds for the new mini program; null: not known, or another kind. */
+            verify_copied: boolean | null;
         };
         RejectionReason: {
             /** Format: int64 */
@@ -10797,7 +10801,7 @@ export interface operations {
                 /** @description next_cursor of the page before. */
                 cursor?: string;
                 state?: "pending" | "sent" | "waiting" | "created" | "completed" | "failed" | "expired" | "canceled";
-                kind?: "enterprise" | "personal" | "personal_upgrade" | "trial" | "trial_enterprise" | "trial_upgrade";
+                kind?: "enterprise" | "personal" | "personal_upgrade" | "trial" | "trial_enterprise" | "trial_upgrade" | "official_account" | "admin_change";
                 biz_id?: string;
                 appid?: string;
             };

@@ -245,6 +245,10 @@ export const merchantsEn = {
       change_decided: 'Change of {{what}}',
       registration_started: 'Registration of the mini program began',
       registration_ended: 'Registration of the mini program',
+      admin_change_started: 'Change of administrator began',
+      admin_change_ended: 'Change of administrator',
+      official_account_started: 'Registration with the official account’s principal began',
+      official_account_ended: 'Registration with the official account’s principal',
       deed: 'Done: {{what}}',
       formerly: 'formerly “{{name}}”',
       what: {

@@ -48,6 +48,13 @@ export const operationsEn: typeof operationsZhCN = {
     trialName: 'Name of the trial mini program',
     rename: 'Rename',
     renamed: 'Renamed',
+    admin: 'Administrator',
+    adminHint: 'WeChat has the present administrator confirm at a computer who the new one is.',
+    adminChange: 'Change administrator',
+    adminConfirm: 'Change the administrator of “{{name}}”?',
+    adminConfirmHint:
+      'You get an address for the present administrator; nothing changes before that one confirms at WeChat.',
+    adminNone: 'No change has been asked for.',
     library: 'Lowest base library',
     libraryNow: 'Now:',
     libraryNone: 'not set',
@@ -232,6 +239,8 @@ export const operationsEn: typeof operationsZhCN = {
       trial: 'Trial',
       trial_enterprise: 'Trial to company',
       trial_upgrade: 'Trial to person',
+      official_account: 'From official account',
+      admin_change: 'Change of administrator',
     },
     kindHint: {
       enterprise: 'For a company, which scans with WeChat and confirms.',
@@ -240,7 +249,11 @@ export const operationsEn: typeof operationsZhCN = {
       trial: 'A mini program to try out, which can be made a formal one later.',
       trial_enterprise: 'Makes an authorized trial mini program a company’s.',
       trial_upgrade: 'Makes an authorized trial mini program a person’s.',
+      official_account:
+        'With the principal and the verification of an authorized official account, whose administrator confirms at a computer.',
+      admin_change: 'Gives a mini program another administrator; the present one confirms at a computer.',
     },
+    officialHint: 'An authorized official account that grants “Quick registration” (27).',
     field: {
       appid: 'Trial mini program',
       biz_id: 'Business id',
@@ -277,6 +290,8 @@ export const operationsEn: typeof operationsZhCN = {
     start: 'Register',
     startConfirm: 'Begin a registration for “{{name}}”?',
     startConfirmHint: 'WeChat gives an address that lives for 24 hours, where the owner must confirm.',
+    startVisitHint:
+      'You get an address that lives for 24 hours; the account’s administrator opens it at a computer and confirms at WeChat.',
     started: 'Submitted',
     owner: 'Owner',
     state: 'State',
@@ -301,6 +316,23 @@ export const operationsEn: typeof operationsZhCN = {
       canceled:
         'No longer followed; if the owner confirms all the same, the merchant is kept and gets the business id.',
     },
+    visit: {
+      pending: 'Confirmed; the call to WeChat comes next.',
+      waiting: 'The administrator opens the address at a computer and confirms at WeChat in time.',
+      created: 'The mini program is there; its authorization is being taken over.',
+      completed: 'The mini program is registered and has authorized the platform.',
+      changed: 'The mini program has its new administrator.',
+      failed: 'Nothing came of it; it can be tried again.',
+      canceled: 'No longer followed; the address leads nowhere.',
+      retryHint: 'The same address works for another 24 hours.',
+      cancelHint: 'The address leads nowhere from now on. What WeChat has been asked for already cannot be taken back.',
+    },
+    openTitle: {
+      official_account: 'Send this address to the official account’s administrator, to be opened at a computer',
+      admin_change: 'Send this address to the mini program’s administrator, to be opened at a computer',
+    },
+    verifyCopied: 'Verification carried over',
+    linked: 'Linked to the official account',
     scanTitle: 'Have the owner scan with WeChat',
     left: 'Left',
     over: 'Over',
@@ -332,6 +364,7 @@ export const operationsEn: typeof operationsZhCN = {
       idname: 'Name of the person',
       wxuser: 'WeChat id',
       openid: 'Administrator’s openid',
+      appid: 'Official account',
     },
   },
 };

@@ -69,6 +69,8 @@ describe('states', () => {
   it('offer what can be done', () => {
     expect(registrationActions('enterprise', 'waiting')).toEqual(['check', 'assign', 'cancel']);
     expect(registrationActions('trial_upgrade', 'waiting')).toEqual(['check', 'cancel']);
+    expect(registrationActions('official_account', 'waiting')).toEqual(['assign', 'cancel']);
+    expect(registrationActions('admin_change', 'sent')).toEqual(['cancel']);
     expect(registrationActions('enterprise', 'expired')).toEqual(['retry', 'assign']);
     expect(registrationActions('enterprise', 'completed')).toEqual([]);
   });
@@ -85,5 +87,6 @@ it('tells of the task what the state does not', () => {
 it('names the owner', () => {
   expect(ownerOf({ enterprise_name: '甲公司', code: 'x' })).toBe('甲公司');
   expect(ownerOf({ idname: '张三', wxuser: 'z3' })).toBe('张三');
+  expect(ownerOf({ appid: 'wx1' })).toBe('wx1');
   expect(ownerOf({})).toBe('');
 });

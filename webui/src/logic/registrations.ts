@@ -8,8 +8,13 @@ export const registrationKinds = [
   'trial',
   'trial_enterprise',
   'trial_upgrade',
+  'official_account',
+  'admin_change',
 ] as const;
 export type RegistrationKind = (typeof registrationKinds)[number];
+
+/** wizardKinds are those that a mini program comes of; an administrator is changed where the merchant is. */
+export const wizardKinds = registrationKinds.filter((kind) => kind !== 'admin_change');
 
 export const registrationFields = ['appid', 'biz_id', 'name', 'code', 'idname', 'wxuser', 'openid', 'phone'] as const;
 export type RegistrationField = (typeof registrationFields)[number];
@@ -26,6 +31,8 @@ const asks: Record<RegistrationKind, Ask> = {
   trial: { fields: ['biz_id', 'name', 'openid'] },
   trial_enterprise: { fields: ['appid', 'name', 'code', 'phone', 'biz_id'], optional: ['biz_id'] },
   trial_upgrade: { fields: ['appid', 'phone', 'biz_id'], optional: ['biz_id'] },
+  official_account: { fields: ['appid', 'biz_id'] },
+  admin_change: { fields: ['appid'] },
 };
 
 /** fieldsOf are the fields that a kind of registration is asked with, in the order of the form. */
@@ -37,9 +44,16 @@ export function isOptional(kind: RegistrationKind, field: RegistrationField): bo
   return asks[kind].optional?.includes(field) ?? false;
 }
 
-/** converts says that a trial mini program is made a formal one, and none is made. */
+/** converts says that something becomes of a mini program that there is, and none is made. */
 export function converts(kind: RegistrationKind): boolean {
-  return kind === 'trial_enterprise' || kind === 'trial_upgrade';
+  return kind === 'trial_enterprise' || kind === 'trial_upgrade' || kind === 'admin_change';
+}
+
+/** VisitedKind is a kind that an administrator begins on a page of ours, at a computer. */
+export type VisitedKind = 'official_account' | 'admin_change';
+
+export function isVisited(kind: RegistrationKind): kind is VisitedKind {
+  return kind === 'official_account' || kind === 'admin_change';
 }
 
 export type Values = Partial<Record<RegistrationField, string>>;
@@ -104,9 +118,9 @@ export function registrationActions(kind: RegistrationKind, state: RegistrationS
   switch (state) {
     case 'pending':
     case 'sent':
-      return ['check', 'cancel'];
+      return isVisited(kind) ? [...assign, 'cancel'] : ['check', 'cancel'];
     case 'waiting':
-      return ['check', ...assign, 'cancel'];
+      return isVisited(kind) ? [...assign, 'cancel'] : ['check', ...assign, 'cancel'];
     case 'created':
       return ['check', ...assign, 'cancel'];
     case 'completed':
@@ -123,7 +137,7 @@ export function detailOf(r: { state: RegistrationState; status: number | null; d
 
 /** ownerOf is whose mini program it is to be, from what WeChat was told. */
 export function ownerOf(request: Record<string, string> | null | undefined): string {
-  for (const name of ['name', 'enterprise_name', 'idname', 'openid']) {
+  for (const name of ['name', 'enterprise_name', 'idname', 'openid', 'appid']) {
     const value = request?.[name];
     if (value) return value;
   }

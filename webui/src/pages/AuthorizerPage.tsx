@@ -104,6 +104,14 @@ export default function AuthorizerPage() {
             {t('authorizers.publish')}
           </ButtonLink>
         )}
+        {may && open && merchant?.kind === 'official' && (
+          <ButtonLink
+            to={`/registrations?new=1&kind=official_account&appid=${encodeURIComponent(appid)}`}
+            testId="register-from"
+          >
+            {t('registrations.create')}
+          </ButtonLink>
+        )}
       </PageHead>
       {query.isPending && <Loading rows={8} />}
       {query.isError && !merchant && <ProblemPanel error={query.error} onRetry={() => void query.refetch()} />}

@@ -32,6 +32,7 @@ import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { codeTrouble, icpTone, icpWord, interfaceTones, interfaceWord } from '../logic/operations';
 import { splitList } from '../logic/text';
+import { MerchantAdminChange } from './MerchantAdminChange';
 import { MerchantLibrary } from './MerchantLibrary';
 import { MerchantRename } from './MerchantRename';
 
@@ -598,6 +599,7 @@ export function MerchantOperations({ merchant }: Props) {
           </Granted>
         </Panel>
         <MerchantRename merchant={merchant} />
+        <MerchantAdminChange merchant={merchant} />
         <Codes merchant={merchant} />
         <MerchantLibrary merchant={merchant} />
         <Panel title={t('ops.icp')} hint={t('ops.icpHint')} testId="ops-icp">

@@ -35,6 +35,11 @@ function useWords() {
             : h.subject;
           return t('merchants.timeline.deed', { what: deed });
         }
+        case 'registration_started':
+        case 'registration_ended': {
+          const own = `merchants.timeline.${h.subject}_${h.kind.slice('registration_'.length)}`;
+          return t((known(own) ? own : `merchants.timeline.${h.kind}`) as 'merchants.timeline.registration_ended');
+        }
         default:
           return known(`merchants.timeline.${h.kind}`)
             ? t(`merchants.timeline.${h.kind as 'bound'}`, { subject: h.subject })

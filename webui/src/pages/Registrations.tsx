@@ -22,7 +22,6 @@ import { Refusal } from '../components/Refusal';
 import { SearchBox } from '../components/SearchBox';
 import { Segmented } from '../components/Segmented';
 import { SidePanel } from '../components/SidePanel';
-import { ToneTag } from '../components/StateTag';
 import { useCan } from '../components/session';
 import { TagsField } from '../components/TagsField';
 import { Time } from '../components/Time';
@@ -34,32 +33,22 @@ import {
   fieldsOf,
   fieldTrouble,
   isOptional,
+  isVisited,
   ownerOf,
   type RegistrationAction,
   type RegistrationField,
   type RegistrationKind,
-  type RegistrationState,
   registrationActions,
   registrationFields,
-  registrationKinds,
   registrationStates,
-  registrationTone,
   requestOf,
   type Values,
+  wizardKinds,
 } from '../logic/registrations';
-
-function RegistrationTag({ state }: { state: RegistrationState }) {
-  const { t } = useTranslation();
-  return (
-    <ToneTag
-      tone={registrationTone(state)}
-      text={t(`registrations.states.${state}`)}
-      testId={`registration-state-${state}`}
-    />
-  );
-}
+import { RegistrationTag } from './RegistrationTag';
 
 interface ChoiceProps {
+  kind?: 'miniprogram' | 'official';
   value: string;
   onPick: (appid: string) => void;
   label: string;
@@ -67,12 +56,12 @@ interface ChoiceProps {
 
 const appidShape = /^wx[0-9a-zA-Z]{6,}$/;
 
-/** MiniProgramChoice names one of the authorized mini programs. */
-function MiniProgramChoice({ value, onPick, label }: ChoiceProps) {
+/** MerchantChoice names one of the authorized mini programs, or of the official accounts. */
+function MerchantChoice({ kind = 'miniprogram', value, onPick, label }: ChoiceProps) {
   const { t } = useTranslation();
   const [q, setQ] = useState('');
   const list = useInfiniteQuery({
-    ...authorizersQuery({ status: 'authorized', kind: 'miniprogram', q, limit: 20 }),
+    ...authorizersQuery({ status: 'authorized', kind, q, limit: 20 }),
     placeholderData: (old) => old,
   });
   const chosen = useQuery({ ...authorizerQuery(value), enabled: value !== '' });
@@ -91,11 +80,17 @@ function MiniProgramChoice({ value, onPick, label }: ChoiceProps) {
   );
 }
 
-function CreateForm({ onCreated }: { onCreated: (made: Registration) => void }) {
+interface CreateProps {
+  /** What the form begins with. */
+  first: { kind?: RegistrationKind; appid: string };
+  onCreated: (made: Registration) => void;
+}
+
+function CreateForm({ first, onCreated }: CreateProps) {
   const { t } = useTranslation();
   const confirm = useConfirm();
-  const [kind, setKind] = useState<RegistrationKind>('enterprise');
-  const [values, setValues] = useState<Values>({});
+  const [kind, setKind] = useState<RegistrationKind>(first.kind ?? 'enterprise');
+  const [values, setValues] = useState<Values>(first.appid ? { appid: first.appid } : {});
   const [labels, setLabels] = useState<string[]>([]);
   const [tried, setTried] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -105,8 +100,15 @@ function CreateForm({ onCreated }: { onCreated: (made: Registration) => void }) 
   const byField = problem ? fieldErrors(problem, registrationFields) : {};
   const set = (field: RegistrationField, value: string) => setValues((old) => ({ ...old, [field]: value }));
   const trial = (field: RegistrationField) => field === 'name' && kind === 'trial';
-  const labelOf = (field: RegistrationField) =>
-    trial(field) ? t('registrations.trialName') : t(`registrations.field.${field}`);
+  const official = (field: RegistrationField) => field === 'appid' && kind === 'official_account';
+  function labelOf(field: RegistrationField): string {
+    if (official(field)) return t('registrations.request.appid');
+    return trial(field) ? t('registrations.trialName') : t(`registrations.field.${field}`);
+  }
+  function hintOf(field: RegistrationField): string {
+    if (official(field)) return t('registrations.officialHint');
+    return trial(field) ? t('registrations.trialNameHint') : t(`registrations.fieldHint.${field}`);
+  }
 
   function errorOf(field: RegistrationField): string | undefined {
     const wrong = fieldTrouble(kind, field, values);
@@ -124,7 +126,7 @@ function CreateForm({ onCreated }: { onCreated: (made: Registration) => void }) 
       title: t('registrations.startConfirm', {
         name: wanted.name || wanted.idname || wanted.openid || wanted.appid || '',
       }),
-      hint: t('registrations.startConfirmHint'),
+      hint: t(isVisited(kind) ? 'registrations.startVisitHint' : 'registrations.startConfirmHint'),
       ok: t('registrations.start'),
       run: async () => {
         setProblem(null);
@@ -157,8 +159,9 @@ function CreateForm({ onCreated }: { onCreated: (made: Registration) => void }) 
             setKind(v);
             setTried(false);
             setProblem(null);
+            set('appid', ''); // of an account of another kind
           }}
-          options={registrationKinds.map((value) => ({ value, label: t(`registrations.kinds.${value}`) }))}
+          options={wizardKinds.map((value) => ({ value, label: t(`registrations.kinds.${value}`) }))}
         />
       </Field>
       {fields.map((field) => (
@@ -167,12 +170,17 @@ function CreateForm({ onCreated }: { onCreated: (made: Registration) => void }) 
           name={`registration-${field}`}
           group={field === 'appid'}
           label={labelOf(field)}
-          hint={trial(field) ? t('registrations.trialNameHint') : t(`registrations.fieldHint.${field}`)}
+          hint={hintOf(field)}
           error={errorOf(field)}
           aside={isOptional(kind, field) ? <span className="faint">{t('registrations.optional')}</span> : undefined}
         >
           {field === 'appid' ? (
-            <MiniProgramChoice value={values.appid ?? ''} onPick={(v) => set('appid', v)} label={labelOf(field)} />
+            <MerchantChoice
+              kind={kind === 'official_account' ? 'official' : 'miniprogram'}
+              value={values.appid ?? ''}
+              onPick={(v) => set('appid', v)}
+              label={labelOf(field)}
+            />
           ) : (
             <Input value={values[field] ?? ''} onChange={(v) => set(field, v)} placeholder="" autocomplete="off" />
           )}
@@ -225,7 +233,7 @@ function AssignForm({ registration, onDone }: { registration: Registration; onDo
   return (
     <form className="form assign" onSubmit={(e) => void submit(e)} data-testid="assign-form">
       <Field name="assign" group label={t('registrations.assignTitle')} hint={t('registrations.assignHint')}>
-        <MiniProgramChoice value={appid} onPick={setAppid} label={t('registrations.assignTitle')} />
+        <MerchantChoice value={appid} onPick={setAppid} label={t('registrations.assignTitle')} />
       </Field>
       {error !== null && <ProblemPanel compact error={error} />}
       <div className="buttons">
@@ -267,9 +275,10 @@ function Actions({ registration }: { registration: Registration }) {
     else if (action === 'assign') setAssigning(true);
     else {
       const retry = action === 'retry';
+      const hint = retry ? 'retryHint' : 'cancelHint';
       confirm({
         title: t(retry ? 'registrations.retryConfirm' : 'registrations.cancelConfirm'),
-        hint: t(retry ? 'registrations.retryHint' : 'registrations.cancelHint'),
+        hint: t(isVisited(registration.kind) ? `registrations.visit.${hint}` : `registrations.${hint}`),
         ok: t(`registrations.actions.${action}`),
         danger: !retry,
         run: async () => {
@@ -302,18 +311,37 @@ function Actions({ registration }: { registration: Registration }) {
   );
 }
 
-const requestNames = ['name', 'enterprise_name', 'code', 'component_phone', 'idname', 'wxuser', 'openid'] as const;
+const requestNames = [
+  'name',
+  'enterprise_name',
+  'code',
+  'component_phone',
+  'idname',
+  'wxuser',
+  'openid',
+  'appid',
+] as const;
+
+const visitStates = ['pending', 'waiting', 'created', 'completed', 'failed', 'canceled'] as const;
 
 function View({ registration: r }: { registration: Registration }) {
   const { t } = useTranslation();
   const copy = useCopy();
   const may = useCan('operator');
   const detail = detailOf(r);
+  const visited = isVisited(r.kind) ? oneOf(r.state, visitStates) : undefined;
+  const yesNo = (given: boolean | null) => (given === null ? null : t(given ? 'common.yes' : 'common.no'));
   return (
     <div className="linkview">
       <div className="linkview__status" role="status">
         <RegistrationTag state={r.state} />
-        <span className="muted">{t(`registrations.stateText.${r.state}`)}</span>
+        <span className="muted">
+          {visited === 'completed' && r.kind === 'admin_change'
+            ? t('registrations.visit.changed')
+            : visited
+              ? t(`registrations.visit.${visited}`)
+              : t(`registrations.stateText.${r.state}`)}
+        </span>
       </div>
       {detail && (
         <p className="banner" data-testid="registration-detail-text">
@@ -339,7 +367,7 @@ function View({ registration: r }: { registration: Registration }) {
       {r.qr_url && (
         <div className="qr">
           <img src={r.qr_url} alt={t('registrations.qrAlt')} data-testid="registration-qr" />
-          <b>{t('registrations.scanTitle')}</b>
+          <b>{isVisited(r.kind) ? t(`registrations.openTitle.${r.kind}`) : t('registrations.scanTitle')}</b>
           {r.expires_at && (
             <p className="muted" data-testid="registration-left">
               {t('registrations.left')} <Countdown until={r.expires_at} soon={t('registrations.over')} />
@@ -368,11 +396,13 @@ function View({ registration: r }: { registration: Registration }) {
             t(`registrations.request.${name}`),
             r.request?.[name] ?? '',
           ]),
+          [t('registrations.verifyCopied'), yesNo(r.verify_copied)],
+          [t('registrations.linked'), yesNo(r.linked)],
           [t('registrations.status'), r.status],
           [t('registrations.result'), r.result],
           [t('links.createdBy'), r.created_by],
           [t('common.createdAt'), <Time key="at" value={r.created_at} exact="both" />],
-          [t('registrations.next'), r.next_at && <Time value={r.next_at} />],
+          [t('registrations.next'), !isVisited(r.kind) && r.next_at ? <Time value={r.next_at} /> : null],
           [t('registrations.finished'), r.finished_at && <Time value={r.finished_at} exact="both" />],
         ]}
       />
@@ -494,7 +524,11 @@ export default function Registrations() {
         open={creating}
         onClose={() => setParams({}, { replace: true })}
       >
-        <CreateForm onCreated={created} />
+        <CreateForm
+          key={params.toString()}
+          first={{ kind: oneOf(params.get('kind') ?? '', wizardKinds), appid: params.get('appid') ?? '' }}
+          onCreated={created}
+        />
       </SidePanel>
       <SidePanel
         testId="registration-detail"
