@@ -38,8 +38,8 @@ func (s *Service) insertPreflight(ctx context.Context, tx pgx.Tx, spec *Spec, ta
 	_, err = tx.Exec(ctx, `INSERT INTO preflight_item (preflight_id, appid, content, found, looked_at)
 		SELECT $1, t.appid, t.content, k.found, k.looked_at FROM unnest($2::text[], $3::bytea[]) AS t (appid, content)
 		LEFT JOIN LATERAL (SELECT i.found, i.looked_at FROM preflight_item i
-			WHERE i.appid = t.appid AND i.content = t.content AND i.looked_at > $4 AND i.found = '[]' ORDER BY i.looked_at DESC LIMIT 1) k ON true`,
-		id, appids, contents, now.Add(-preflightFresh))
+			WHERE i.appid = t.appid AND i.content = t.content AND i.looked_at > $4 AND i.looked_at <= $5 AND i.found = '[]' ORDER BY i.looked_at DESC LIMIT 1) k ON true`,
+		id, appids, contents, now.Add(-preflightFresh), now)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func newShops(t *testing.T, appids ...string) *shops {
 	e := &shops{}
 	e.Env = authorizetest.New(t, func(p *authorizetest.Env) {
 		e.service = New(Config{
-			DetectionPoll: 150 * time.Millisecond, AuditPoll: 200 * time.Millisecond, RetryBase: 20 * time.Millisecond, Now: p.Now,
+			DetectionPoll: 150 * time.Millisecond, AuditPoll: 200 * time.Millisecond, RetryBase: 20 * time.Millisecond, Now: p.Clock, Steady: p.Steady,
 		}, Deps{DB: p.Pool, Locker: p.Locks, Queue: p.Runner, Merchants: p.Merchants, Platform: p.Component})
 		p.Component.Handle(e.service)
 		p.Merchants.OnWithdrawn(e.service.AuthorizerWithdrawn)
