@@ -82,6 +82,9 @@ func addHolds(ctx context.Context, db postgres.DB, byID map[int64]*Rollout, ids 
 
 // standsFor is why a rollout is paused, or what its merchants wait for.
 func (r *Rollout) standsFor() Fact {
+	if r.Canary != nil {
+		return r.Canary.why()
+	}
 	if !r.PauseReason.IsZero() || r.HeldUntil == nil || r.State != RolloutRunning {
 		return r.PauseReason
 	}

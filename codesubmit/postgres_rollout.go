@@ -64,7 +64,11 @@ func scanRollout(row pgx.Row) (*Rollout, error) {
 
 // Rollout reads one rollout with its counts.
 func (s *Service) Rollout(ctx context.Context, id int64) (*Rollout, error) {
-	return rolloutByID(ctx, s.db, id)
+	r, err := rolloutByID(ctx, s.db, id)
+	if err != nil {
+		return nil, err
+	}
+	return r, s.addCanaryHolds(ctx, []*Rollout{r})
 }
 
 func rolloutByID(ctx context.Context, db postgres.DB, id int64) (*Rollout, error) {
@@ -106,7 +110,10 @@ func (s *Service) Rollouts(ctx context.Context, f RolloutFilter) ([]*Rollout, in
 	if err != nil {
 		return nil, 0, err
 	}
-	return list, total, addCounts(ctx, s.db, list)
+	if err := addCounts(ctx, s.db, list); err != nil {
+		return nil, 0, err
+	}
+	return list, total, s.addCanaryHolds(ctx, list)
 }
 
 func addCounts(ctx context.Context, db postgres.DB, list []*Rollout) error {
@@ -349,7 +356,9 @@ func (s *Service) overdue(ctx context.Context, tx pgx.Tx, before time.Time, limi
 }
 
 func markResumed(ctx context.Context, tx pgx.Tx, id int64, now time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE rollout SET state = 'running', pause_reason = '{}', resumed_at = $2 WHERE id = $1`, id, now)
+	_, err := tx.Exec(ctx, `UPDATE rollout SET state = 'running', pause_reason = '{}',
+		resumed_at = greatest($2, (SELECT max(finished_at) FROM submission WHERE rollout_id = $1)) -- the clock may have been set back
+		WHERE id = $1`, id, now)
 	return err
 }
 

@@ -469,6 +469,14 @@ func chinese(format string) (translated string, ok bool) {
 		return `不是五段式 cron 表达式（分 时 日 月 星期），例如 "* 2-5 * * *"。`, true
 	case "%d of %d finished merchants failed or were rejected, more than %d percent":
 		return "已结束的商户中有 %d 个（共 %d 个）失败或被驳回，超过百分之 %d", true
+	case "%d of %d canaries are blocked: %s. The other %d merchants wait.":
+		return "先行商户中有 %d 个（共 %d 个）被阻塞：%s。其余 %d 个商户在等待。", true
+	case "No blocked canary holds this rollout.":
+		return "没有被阻塞的先行商户挡住这个发布。", true
+	case "Rollout held by its canaries: %s":
+		return "发布被先行商户挡住：%s", true
+	case "Mend them and retry, or go on without them on the rollout's page.":
+		return "请处理后重试，或在发布页面上选择不等它们继续。", true
 	case "canary %s is %s":
 		return "先行商户 %s 的状态是%s", true
 	case "A rollout that is %s cannot be changed.":
