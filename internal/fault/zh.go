@@ -470,7 +470,7 @@ func chinese(format string) (translated string, ok bool) {
 	case "%d of %d finished merchants failed or were rejected, more than %d percent":
 		return "已结束的商户中有 %d 个（共 %d 个）失败或被驳回，超过百分之 %d", true
 	case "%d of %d canaries are blocked: %s. The other %d merchants wait.":
-		return "先行商户中有 %d 个（共 %d 个）被阻塞：%s。其余 %d 个商户在等待。", true
+		return "先行商户中有 %d 个（共 %d 个）被阻塞：%s。其余 %d 个商户在等它们。", true
 	case "No blocked canary holds this rollout.":
 		return "没有被阻塞的先行商户挡住这个发布。", true
 	case "Rollout held by its canaries: %s":

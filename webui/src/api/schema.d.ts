@@ -2179,6 +2179,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollouts/{id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on without the canaries that are blocked
+         * @description The others have their turn now. The blocked canaries stay as they are and can be retried any time.
+         */
+        post: operations["promote-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollouts/{id}/resume": {
         parameters: {
             query?: never;
@@ -3167,6 +3187,25 @@ export interface components {
             biz_url: string;
             /** @description 授权事件接收URL */
             component_url: string;
+        };
+        CanaryBlock: {
+            appid: string;
+            error: components["schemas"]["FailureView"];
+            nick_name: string;
+            submission_id: string;
+        };
+        CanaryView: {
+            blocked: components["schemas"]["CanaryBlock"][];
+            /**
+             * Format: int64
+             * @description Of the rollout.
+             */
+            canaries: number;
+            /**
+             * Format: int64
+             * @description Merchants that wait for them.
+             */
+            waiting: number;
         };
         CategoriesBody: {
             /** @description Why own could not be read; WeChat asks for permission set 30. */
@@ -5156,6 +5195,8 @@ export interface components {
             app_version?: number | null;
         };
         RolloutView: {
+            /** @description Canaries that are blocked while the others of a running rollout wait for them; null: none does. */
+            canary_hold: components["schemas"]["CanaryView"];
             /** @description Submissions by state. */
             counts: {
                 [key: string]: number;
@@ -11443,6 +11484,40 @@ export interface operations {
         };
     };
     "pause-rollout": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "promote-rollout": {
         parameters: {
             query?: never;
             header?: {

@@ -58,6 +58,7 @@ export type Category = NonNullable<Get<'/authorizers/{appid}/categories'>['items
 export type Submission = Get<'/submissions/{id}'>;
 export type SubmissionItem = Item<'/submissions'>;
 export type Step = NonNullable<Submission['steps']>[number];
+export type CanaryHold = NonNullable<Rollout['canary_hold']>;
 export type RollbackPreflight = Success<paths['/rollouts/{id}/rollback/preflight']['post']>;
 export type RolloutChange = Body<paths['/rollouts/{id}']['patch']>;
 export type Release = NonNullable<RolloutRequest['release']>;
