@@ -88,7 +88,7 @@ type PreflightItemView struct {
 	AppID    string     `json:"appid"`
 	NickName string     `json:"nick_name"`
 	Blockers *[]Blocker `json:"blockers" nullable:"true" doc:"Empty: ready. Null: not looked at yet."`
-	Rollback *Rollback  `json:"rollback" doc:"Of a rollback: from where to where; null while that is not known."`
+	Rollback *Rollback  `json:"rollback,omitempty" doc:"Of a rollback: from where to where; absent while that is not known."`
 }
 
 type preflightOutput struct{ Body PreflightView }

@@ -2259,8 +2259,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Which merchants of a rollout can go back, and to what; changes nothing */
+        /**
+         * Which merchants of a rollout can go back, and to what; changes nothing
+         * @description For at most 200 merchants; POST …/rollback/preflights looks at any number.
+         */
         post: operations["preflight-rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/{id}/rollback/preflights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look which merchants of a rollout can go back, in the background, changing nothing
+         * @description GET /preflights/{id} tells how far it has come, …/items each merchant's way back.
+         */
+        post: operations["start-rollback-preflight"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4783,6 +4806,8 @@ export interface components {
             /** @description Empty: ready. Null: not looked at yet. */
             blockers: components["schemas"]["Blocker"][] | null;
             nick_name: string;
+            /** @description Of a rollback: from where to where; absent while that is not known. */
+            rollback?: components["schemas"]["Rollback"];
         };
         PreflightResult: {
             blocked: components["schemas"]["BlockedAuthorizer"][];
@@ -5099,7 +5124,7 @@ export interface components {
             count: number;
             reason: string;
             remedies: string[];
-            /** @description At most 1000, as many as one call takes. */
+            /** @description At most 10,000, the longest waiting first; one call takes 1,000. */
             submission_ids: string[];
         };
         ReleaseSpec: {
@@ -5167,12 +5192,18 @@ export interface components {
         RollbackBody: {
             /** @description Empty: all merchants that the rollout has released. */
             appids?: string[];
+            /** @description In place of appids: the merchants that this preflight of the rollback found ready. */
+            preflight_id?: string;
             /** @description Only canary, batch_size and max_failed_percent count. */
             strategy?: components["schemas"]["StrategySpec"];
         };
         RollbackPreflight: {
             blocked: components["schemas"]["BlockedAuthorizer"][];
             ready: components["schemas"]["RollbackTarget"][];
+        };
+        RollbackPreflightInputBody: {
+            /** @description Empty: all merchants that the rollout has released. */
+            appids?: string[];
         };
         RollbackTarget: {
             /**
@@ -11671,7 +11702,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["RollbackBody"];
+                "application/json": components["schemas"]["RollbackPreflightInputBody"];
             };
         };
         responses: {
@@ -11682,6 +11713,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RollbackPreflight"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "start-rollback-preflight": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RollbackPreflightInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreflightView"];
                 };
             };
             /** @description Error */

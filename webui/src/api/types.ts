@@ -59,7 +59,6 @@ export type Submission = Get<'/submissions/{id}'>;
 export type SubmissionItem = Item<'/submissions'>;
 export type Step = NonNullable<Submission['steps']>[number];
 export type CanaryHold = NonNullable<Rollout['canary_hold']>;
-export type RollbackPreflight = Success<paths['/rollouts/{id}/rollback/preflight']['post']>;
 export type RolloutChange = Body<paths['/rollouts/{id}']['patch']>;
 export type Release = NonNullable<RolloutRequest['release']>;
 export type Audit = Item<'/audits'>;
@@ -99,4 +98,11 @@ export interface Page<T> {
   items: T[] | null;
   next_cursor: string;
   total?: number | null;
+}
+
+/** PageQuery asks for one page. */
+export interface PageQuery<T> {
+  queryKey: readonly unknown[];
+  staleTime: number;
+  queryFn: (context: { signal: AbortSignal }) => Promise<Page<T>>;
 }

@@ -42,7 +42,7 @@ export const boardEn: typeof boardZhCN = {
     rollbackChecking: 'Asking WeChat for each merchant’s history…',
     rollbackReady: 'can go back',
     rollbackBlocked: 'cannot',
-    rollbackShown: 'Of each kind the first {{n}} are listed.',
+    rollbackOnlyBlocked: 'Only those that cannot',
     rollbackStart: 'Roll {{n}} merchants back',
     rollbackNone: 'No merchant can go back',
     rollbackHint: 'The live version changes at once, without a review.',

@@ -39,7 +39,7 @@ export const boardZhCN = {
     rollbackChecking: '正在逐个向微信查询历史版本……',
     rollbackReady: '可以回滚',
     rollbackBlocked: '不能回滚',
-    rollbackShown: '两类各列出前 {{n}} 个。',
+    rollbackOnlyBlocked: '只看不能回退的',
     rollbackStart: '回滚 {{n}} 个商户',
     rollbackNone: '没有可以回滚的商户',
     rollbackHint: '线上版本会立即换成旧版本，不需要审核。',
