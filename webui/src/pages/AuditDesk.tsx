@@ -236,6 +236,8 @@ function List({ filter, onResubmit }: { filter: AuditFilter; onResubmit: (ids: s
   const summary = useQuery(auditSummaryQuery);
   const [chosen, setChosen] = useState<Picked>(new Map());
   const [reading, setReading] = useState(false);
+  // found is what was picked with all, also those further down.
+  const [found, setFound] = useState<Picked | null>(null);
   const [answer, setAnswer] = useState<ManyAnswer | null>(null);
   const [acted, setActed] = useState<ManyAction | null>(null);
   // What is acted on is named after it has left the desk.
@@ -268,7 +270,9 @@ function List({ filter, onResubmit }: { filter: AuditFilter; onResubmit: (ids: s
   async function pickFound() {
     setReading(true);
     try {
-      setChosen(new Map((await pages.all()).map((a) => [a.submission_id, a])));
+      const everything = new Map((await pages.all()).map((a) => [a.submission_id, a]));
+      setFound(everything);
+      setChosen(everything);
     } catch (thrown) {
       toast.problem(thrown, t('problem.generic'));
     } finally {
@@ -365,7 +369,7 @@ function List({ filter, onResubmit }: { filter: AuditFilter; onResubmit: (ids: s
       {may && picked.size > 0 && (
         <section className="pickbar" aria-label={t('audits.title')} data-testid="pick-bar">
           <span role="status">{t('audits.picked', { n: picked.size })}</span>
-          {!complete && (
+          {!complete && chosen !== found && (
             <button
               type="button"
               className="plainbutton"
