@@ -115,8 +115,8 @@ type RejectionGroup struct {
 	IDs    []int64 // at most mostInGroup
 }
 
-// mostInGroup is how many submissions of a group are named, as many as one call takes.
-const mostInGroup = mostAtOnce
+// mostInGroup is how many submissions of a group are named, so that all can be mended at once; one call takes mostAtOnce.
+const mostInGroup = 10000
 
 // Summary counts the audit desk and groups its rejections.
 func (s *Service) Summary(ctx context.Context) (DeskSummary, error) {

@@ -27,7 +27,7 @@ func TestDeskOfTenThousand(t *testing.T) {
 		`INSERT INTO submission (rollout_id, appid, state, template_id, user_version, marker, admitted, audit_id, audit_status, submitted_at, finished_at, reason, reason_group)
 			SELECT r.id, 'wxmany' || n, CASE WHEN n <= 10000 THEN 'auditing' ELSE 'rejected' END, 0, '2.3.0', 'm' || n, true, n, CASE WHEN n % 10 = 0 THEN 4 ELSE 2 END,
 				now() - (n * 7919 % 10007) * interval '1 second', CASE WHEN n > 10000 THEN now() END,
-				CASE WHEN n > 10000 THEN 'reason ' || n % 3 ELSE '' END, CASE WHEN n > 10000 THEN 'reason ' || n % 3 ELSE '' END
+				CASE WHEN n > 10000 THEN 'reason ' || least(n % 20, 2) ELSE '' END, CASE WHEN n > 10000 THEN 'reason ' || least(n % 20, 2) ELSE '' END
 			FROM generate_series(1, 12000) n, rollout r`,
 		`ANALYZE`,
 	} {

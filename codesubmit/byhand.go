@@ -3,9 +3,6 @@ package codesubmit
 import (
 	"context"
 	"errors"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -70,49 +67,6 @@ func settled(err error, holds func() (bool, error)) error {
 	return fault.Wrap(err, fault.WeChatUnavailable, "WeChat's answer was lost, and what it shows has not changed so far. Look at the versions again in a minute before you repeat this.")
 }
 
-// RollBackOne goes back to an earlier live version, 0 being the newest of those that WeChat keeps.
-func (s *Service) RollBackOne(ctx context.Context, appid string, appVersion int64) error {
-	return s.byHand(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
-		before, err := api.VersionInfo(ctx)
-		if err != nil {
-			return err
-		}
-		previous, found, err := previousVersion(ctx, api)
-		if err != nil {
-			return err
-		}
-		if found != nil {
-			return found
-		}
-		if appVersion != 0 && appVersion != int64(previous.AppVersion) {
-			history, err := api.HistoryVersions(ctx)
-			if err != nil {
-				return err
-			}
-			at := slices.IndexFunc(history, func(h wechat.HistoryVersion) bool { return int64(h.AppVersion) == appVersion })
-			if at < 0 {
-				return fault.Invalid("body.app_version", "WeChat cannot go back to this version. It keeps: %s.", appVersion, versionNumbers(history))
-			}
-			previous = history[at]
-		}
-		return settled(api.RevertRelease(ctx, new(int64(previous.AppVersion))), func() (bool, error) {
-			now, err := api.VersionInfo(ctx)
-			if err != nil || now.Live == nil || before.Live != nil && *now.Live == *before.Live {
-				return false, err
-			}
-			return now.Live.Version == previous.UserVersion, nil
-		})
-	})
-}
-
-func versionNumbers(history []wechat.HistoryVersion) string {
-	numbers := make([]string, len(history))
-	for i, h := range history {
-		numbers[i] = strconv.FormatInt(int64(h.AppVersion), 10) + " (" + h.UserVersion + ")"
-	}
-	return strings.Join(numbers, ", ")
-}
-
 // Widen publishes the approved version to a percentage of the users, or to more of them.
 func (s *Service) Widen(ctx context.Context, appid string, percentage int) error {
 	return s.byHand(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
@@ -154,7 +108,8 @@ func (s *Service) CancelGray(ctx context.Context, appid string) error {
 	})
 }
 
-// WithdrawAudit takes the version in audit back, whoever submitted it through this platform.
+// WithdrawAudit takes the version in audit back, whoever submitted it through this platform. It is counted before: if we die
+// after WeChat has done it, nobody else would.
 func (s *Service) WithdrawAudit(ctx context.Context, appid string) error {
 	return s.byHand(ctx, appid, func(ctx context.Context, api *wechat.Authorizer) error {
 		latest, err := api.LatestAuditStatus(ctx)
@@ -164,6 +119,9 @@ func (s *Service) WithdrawAudit(ctx context.Context, appid string) error {
 		if err != nil || !underAudit(latest.State) {
 			return fault.New(fault.Conflict, "No version submitted through this platform is in audit, so there is nothing to take back.")
 		}
+		if err := s.uncountWithdrawal(ctx, appid, latest.AuditID); err != nil { // it is in audit: an earlier call has done nothing
+			return err
+		}
 		left, err := s.withdrawalsLeft(ctx, []string{appid})
 		if err != nil {
 			return err
@@ -171,19 +129,27 @@ func (s *Service) WithdrawAudit(ctx context.Context, appid string) error {
 		if left[appid].none() {
 			return left[appid].refusal()
 		}
-		err = api.UndoAudit(ctx)
+		if err := s.countWithdrawal(ctx, s.db, appid, latest.AuditID, false); err != nil {
+			return err
+		}
+		undone := api.UndoAudit(ctx)
+		err = settled(undone, func() (bool, error) {
+			now, err := api.LatestAuditStatus(ctx)
+			return now.AuditID == latest.AuditID && now.State == wechat.AuditWithdrawn, err
+		})
+		if err == nil || wechat.OutcomeUnknown(undone) {
+			return err
+		}
+		after := context.WithoutCancel(ctx)
+		if noteErr := s.uncountWithdrawal(after, appid, latest.AuditID); noteErr != nil {
+			return noteErr
+		}
 		if wechat.IsCode(err, 87013) {
-			if noteErr := s.countWithdrawal(ctx, s.db, appid, latest.AuditID, true); noteErr != nil {
+			if noteErr := s.countWithdrawal(after, s.db, appid, latest.AuditID, true); noteErr != nil {
 				return noteErr
 			}
 		}
-		if err = settled(err, func() (bool, error) {
-			now, err := api.LatestAuditStatus(ctx)
-			return now.AuditID == latest.AuditID && now.State == wechat.AuditWithdrawn, err
-		}); err != nil {
-			return err
-		}
-		return s.countWithdrawal(ctx, s.db, appid, latest.AuditID, false)
+		return err
 	})
 }
 

@@ -84,6 +84,48 @@ func TestRollingBackOneMerchantWhoseAnswerWasLost(t *testing.T) {
 	require.Contains(t, out["detail"], "before you repeat")
 }
 
+// TestRollingBackOneMerchantAgain: which version is the newest to go back to changes with the first call, so a repeat must not
+// go further back.
+func TestRollingBackOneMerchantAgain(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	for _, version := range []string{"1.0.0", "2.0.0", "3.0.0", "4.0.0"} {
+		e.live(shop, version)
+		e.Pass(time.Minute)
+	}
+	lost := func(mode string) {
+		e.fail(wechatfake.Fault{Path: "/wxa/revertcoderelease", Skip: 1, Mode: mode})
+		e.fail(wechatfake.Fault{Path: "/wxa/getversioninfo", Skip: 1, Mode: wechatfake.FaultCutBefore, Times: 4}) // as if we had died
+		status, out := e.API(http.MethodPost, merchantPath("rollback"), nil)
+		require.Equal(t, http.StatusBadGateway, status, out)
+		e.Fake.ClearFaults()
+	}
+	lost(wechatfake.FaultCutBefore)
+	require.Equal(t, "4.0.0", e.view(shop).Live.UserVersion)
+	lost(wechatfake.FaultCutAfter)
+	require.Equal(t, "3.0.0", e.view(shop).Live.UserVersion)
+	slots := e.do(http.MethodPost, merchantPath("rollback"), nil)
+	require.Equal(t, "3.0.0", slots["live"].(map[string]any)["user_version"], "the same wish")
+	require.Equal(t, 1, e.Fake.Effective("/wxa/revertcoderelease", shop))
+	slots = e.do(http.MethodPost, merchantPath("rollback"), nil)
+	require.Equal(t, "2.0.0", slots["live"].(map[string]any)["user_version"], "a new one")
+	require.Zero(t, e.Count(`SELECT count(*) FROM rollback_by_hand`))
+}
+
+// TestRefusalsOfHandCallsAreWarnings, which name what WeChat's support asks for: nothing of ours is broken.
+func TestRefusalsOfHandCallsAreWarnings(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	for _, version := range []string{"1.0.0", "2.0.0"} {
+		e.live(shop, version)
+	}
+	e.fail(wechatfake.Fault{Path: "/wxa/revertcoderelease", Skip: 1, Mode: wechatfake.FaultErrcode, Code: 87011})
+	status, _ := e.API(http.MethodPost, merchantPath("rollback"), nil)
+	require.Equal(t, http.StatusBadGateway, status)
+	require.Regexp(t, `level=WARN msg=request .*route=/api/v1/authorizers/:appid/rollback .*code=wechat_refused errcode=87011 rid=\S+`, e.Log.String())
+	require.NotContains(t, e.Log.String(), "level=ERROR")
+}
+
 func TestGrayReleaseOfOneMerchant(t *testing.T) {
 	t.Parallel()
 	e := newShops(t, shop)
@@ -147,6 +189,40 @@ func TestWithdrawingTheAuditOfOneMerchant(t *testing.T) {
 	status, slots = withdraw()
 	require.Equal(t, http.StatusConflict, status, "87013 is told beforehand: %v", slots)
 	require.Equal(t, 5, e.Fake.Effective("/wxa/undocodeaudit", shop))
+}
+
+// TestWithdrawalIsCountedWhateverHappens: a withdrawal that WeChat has made counts although its answer, and what it shows
+// afterwards, never came; one that it has not made does not.
+func TestWithdrawalIsCountedWhateverHappens(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	e.roll("2.3.0", nil, shop)
+	e.until(shop, "auditing")
+	e.StopJobs()
+	left := func() int {
+		w, err := e.service.withdrawalsLeft(t.Context(), []string{shop})
+		require.NoError(t, err)
+		return w[shop].TodayLeft
+	}
+	withdraw := func(mode string, code int) {
+		e.fail(wechatfake.Fault{Path: "/wxa/undocodeaudit", Mode: mode, Code: code})
+		if code == 0 {
+			e.fail(wechatfake.Fault{Path: "/wxa/get_latest_auditstatus", Skip: 1, Mode: wechatfake.FaultCutBefore, Times: 4}) // as if we had died
+		}
+		status, out := e.API(http.MethodPost, merchantPath("withdraw-audit"), nil)
+		require.Equal(t, http.StatusBadGateway, status, out)
+		e.Fake.ClearFaults()
+	}
+	withdraw(wechatfake.FaultErrcode, 87012)
+	require.Equal(t, 5, left(), "refused")
+	withdraw(wechatfake.FaultCutBefore, 0)
+	withdraw(wechatfake.FaultCutBefore, 0)
+	require.Equal(t, 4, left(), "nobody knows; an audit counts once")
+	withdraw(wechatfake.FaultErrcode, 87012)
+	require.Equal(t, 5, left(), "the audit goes on after all")
+	withdraw(wechatfake.FaultCutAfter, 0)
+	require.Equal(t, 4, left())
+	require.Equal(t, 1, e.Fake.Effective("/wxa/undocodeaudit", shop))
 }
 
 func TestDomainsOfOneMerchant(t *testing.T) {

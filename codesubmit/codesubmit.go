@@ -25,7 +25,9 @@ type Config struct {
 	RetryBase     time.Duration  // first pause after a transient failure; 5s
 	Location      *time.Location // of release windows; Asia/Shanghai
 	Now           func() time.Time
-	Logger        *slog.Logger
+	// Steady is the time that has gone by since some moment, whatever the clock is set to; time.Since is.
+	Steady func() time.Duration
+	Logger *slog.Logger
 }
 
 // merchants is the part of package authorize that codesubmit needs.
@@ -57,6 +59,7 @@ type Service struct {
 	platform  platform
 	announcer component.Announcer // nil: nobody is told
 	recent    recentDomains
+	clock     *clock
 	uploads   chan struct{} // files on their way to WeChat, which are in memory
 }
 
@@ -88,12 +91,16 @@ func New(cfg Config, deps Deps) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Steady == nil {
+		began := time.Now()
+		cfg.Steady = func() time.Duration { return time.Since(began) }
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
 		cfg: cfg, db: deps.DB, locks: deps.Locker, queue: deps.Queue, merchants: deps.Merchants, platform: deps.Platform,
-		announcer: deps.Announcer, uploads: make(chan struct{}, 2),
+		announcer: deps.Announcer, clock: newClock(cfg.Now(), cfg.Steady), uploads: make(chan struct{}, 2),
 	}
 }
 

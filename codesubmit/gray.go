@@ -120,7 +120,7 @@ func (s *Service) releaseInSteps(ctx context.Context, w *work) outcome {
 		return outcome{to: Canceled, failure: &StepError{Code: "canceled"}}
 	}
 	if w.gray != nil && !w.goRelease {
-		g, err := s.standing(w, plan, w.gray.Since)
+		g, err := s.standing(w, plan, minTime(w.gray.Since, s.cfg.Now())) // the clock may have been set back
 		if err != nil {
 			return blocked("window_invalid", factFrom(err))
 		}
@@ -271,12 +271,12 @@ func (s *Service) keepGray(w *work, g *grayState) func(ctx context.Context, tx p
 
 // inFlight reports whether a call of unknown outcome may still be at work at WeChat.
 func (s *Service) inFlight(w *work) bool {
-	return w.sentAt != nil && s.cfg.Now().Before(w.sentAt.Add(s.settle()))
+	return w.sentAt != nil && s.cfg.Now().Before(s.settles(w))
 }
 
 func (s *Service) readBackSoon(w *work) outcome {
 	return outcome{
-		wait: minTime(w.sentAt.Add(s.settle()), s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true,
+		wait: minTime(s.settles(w), s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true,
 		err: &StepError{Code: "wechat_unavailable", Detail: factOf("outcome unknown, reading back")},
 	}
 }

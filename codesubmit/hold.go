@@ -43,8 +43,12 @@ func limited(err error) (*wechat.APIError, bool) {
 
 // held is a wait for a window in which WeChat takes calls of this step again; nil: it does.
 func (s *Service) held(w *work) *outcome {
-	if w.heldUntil == nil || !w.heldUntil.After(s.cfg.Now()) {
+	now := s.cfg.Now()
+	if w.heldUntil == nil || !w.heldUntil.After(now) {
 		return nil
+	}
+	if turns := quotaTurns(&wechat.APIError{Code: w.heldCode}, now, s.cfg.AuditPoll); w.heldUntil.After(turns.Add(clockError)) {
+		return nil // the clock was set back: no such window is that long
 	}
 	return &outcome{wait: *w.heldUntil, waiting: true, keep: w.sentAt != nil, err: &StepError{
 		Code: rateLimited, ErrCode: w.heldCode, Detail: factOf("WeChat takes no more of these calls for now"),
@@ -78,6 +82,9 @@ func addHolds(ctx context.Context, db postgres.DB, byID map[int64]*Rollout, ids 
 
 // standsFor is why a rollout is paused, or what its merchants wait for.
 func (r *Rollout) standsFor() Fact {
+	if r.Canary != nil {
+		return r.Canary.why()
+	}
 	if !r.PauseReason.IsZero() || r.HeldUntil == nil || r.State != RolloutRunning {
 		return r.PauseReason
 	}

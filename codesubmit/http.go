@@ -51,6 +51,7 @@ type RolloutView struct {
 	Total       int            `json:"total"`
 	PauseReason string         `json:"pause_reason" doc:"Why it is paused, or what merchants of a running one wait for."`
 	HeldUntil   *time.Time     `json:"held_until" doc:"When a window of WeChat's turns that merchants wait for; null: they wait for none."`
+	Canary      *CanaryView    `json:"canary_hold" doc:"Canaries that are blocked while the others of a running rollout wait for them; null: none does."`
 	CreatedBy   string         `json:"created_by"`
 	CreatedAt   time.Time      `json:"created_at"`
 	StartAt     *time.Time     `json:"start_at"`
@@ -58,6 +59,32 @@ type RolloutView struct {
 	Spec        Spec           `json:"spec"`
 	Kind        RolloutKind    `json:"kind" enum:"release,rollback" doc:"rollback: takes the merchants of another rollout back."`
 	OfRolloutID *string        `json:"of_rollout_id" doc:"The rollout that a rollback takes back."`
+}
+
+// CanaryView tells which canaries hold the other merchants of a rollout.
+type CanaryView struct {
+	Canaries int           `json:"canaries" doc:"Of the rollout."`
+	Blocked  []CanaryBlock `json:"blocked"`
+	Waiting  int           `json:"waiting" doc:"Merchants that wait for them."`
+}
+
+// CanaryBlock is a canary that is blocked, and why.
+type CanaryBlock struct {
+	SubmissionID string       `json:"submission_id"`
+	AppID        string       `json:"appid"`
+	NickName     string       `json:"nick_name"`
+	Error        *FailureView `json:"error"`
+}
+
+func canaryView(h *CanaryHold, lang string) *CanaryView {
+	if h == nil {
+		return nil
+	}
+	v := &CanaryView{Canaries: h.Canaries, Waiting: h.Waiting, Blocked: make([]CanaryBlock, 0, len(h.Blocked))}
+	for _, b := range h.Blocked {
+		v.Blocked = append(v.Blocked, CanaryBlock{formatID(b.SubmissionID), b.AppID, b.NickName, failureView(b.Failure, lang)})
+	}
+	return v
 }
 
 func rolloutView(r *Rollout, lang string) RolloutView {
@@ -71,7 +98,7 @@ func rolloutView(r *Rollout, lang string) RolloutView {
 	}
 	return RolloutView{
 		ID: strconv.FormatInt(r.ID, 10), Name: r.Name, State: r.State, TemplateID: r.TemplateID, UserVersion: r.UserVersion,
-		UserDesc: r.UserDesc, Counts: counts, Total: r.Total, PauseReason: r.standsFor().In(lang), HeldUntil: r.HeldUntil, CreatedBy: r.CreatedBy,
+		UserDesc: r.UserDesc, Counts: counts, Total: r.Total, PauseReason: r.standsFor().In(lang), HeldUntil: r.HeldUntil, Canary: canaryView(r.Canary, lang), CreatedBy: r.CreatedBy,
 		CreatedAt: r.CreatedAt.UTC(), StartAt: r.StartAt, FinishedAt: r.FinishedAt, Spec: r.Spec,
 		Kind: r.Kind, OfRolloutID: of,
 	}
@@ -170,6 +197,11 @@ func (s *Service) routeRollouts(api huma.API) {
 		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
 			return s.answerRollout(ctx, in, func(id int64) (*Rollout, error) { return s.ResumeRollout(ctx, id) })
 		})
+	promote := adminauth.Op(http.MethodPost, "/rollouts/{id}/promote", "promote-rollout", "Go on without the canaries that are blocked", adminauth.Operator, tagRollouts)
+	promote.Description = "The others have their turn now. The blocked canaries stay as they are and can be retried any time."
+	huma.Register(api, promote, func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
+		return s.answerRollout(ctx, in, func(id int64) (*Rollout, error) { return s.Promote(ctx, id) })
+	})
 	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/cancel", "cancel-rollout", "End a rollout", adminauth.Operator, tagRollouts),
 		func(ctx context.Context, in *struct {
 			IDInput

@@ -97,7 +97,7 @@ type AuditQuotaView struct {
 type RejectionReason struct {
 	Reason        string   `json:"reason"`
 	Count         int      `json:"count"`
-	SubmissionIDs []string `json:"submission_ids" doc:"At most 1000, as many as one call takes."`
+	SubmissionIDs []string `json:"submission_ids" doc:"At most 10,000, the longest waiting first; one call takes 1,000."`
 	Remedies      []string `json:"remedies"`
 }
 

@@ -88,6 +88,7 @@ type PreflightItemView struct {
 	AppID    string     `json:"appid"`
 	NickName string     `json:"nick_name"`
 	Blockers *[]Blocker `json:"blockers" nullable:"true" doc:"Empty: ready. Null: not looked at yet."`
+	Rollback *Rollback  `json:"rollback,omitempty" doc:"Of a rollback: from where to where; absent while that is not known."`
 }
 
 type preflightOutput struct{ Body PreflightView }
@@ -188,7 +189,7 @@ func (s *Service) listPreflightItems(ctx context.Context, in *preflightItemsInpu
 			page.NextCursor = httpserver.EncodeCursor(items[i-1].AppID)
 			break
 		}
-		view := PreflightItemView{AppID: item.AppID, NickName: names[item.AppID]}
+		view := PreflightItemView{AppID: item.AppID, NickName: names[item.AppID], Rollback: item.Back}
 		if item.Found != nil {
 			view.Blockers = new(blockersOf(item.Found, fault.LangFrom(ctx)))
 		}

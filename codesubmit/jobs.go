@@ -143,7 +143,7 @@ func (s *Service) sweep(ctx context.Context) error {
 		if err := s.enqueue(ctx, tx, ids); err != nil {
 			return err
 		}
-		rollouts, err := turnsOverdue(ctx, tx, s.cfg.Now().Add(-sweepAfter-s.cfg.AuditPoll))
+		rollouts, err := turnsOverdue(ctx, tx, s.cfg.Now().Add(-sweepAfter-s.cfg.AuditPoll), s.cfg.Now().Add(clockError))
 		if err != nil {
 			return err
 		}

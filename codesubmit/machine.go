@@ -133,6 +133,9 @@ func (s *Service) advanceOnce(ctx context.Context, id, jobID int64) (sleep time.
 		return 0, false, nil // its turn has not come
 	}
 	now := s.cfg.Now()
+	if err := s.sentInFuture(ctx, w, now); err != nil {
+		return 0, false, err
+	}
 	if rest := w.rest(now); rest > 0 {
 		mine, err := s.claimSleep(ctx, w, jobID)
 		if err != nil || !mine {
@@ -169,7 +172,7 @@ func (s *Service) advanceOnce(ctx context.Context, id, jobID int64) (sleep time.
 
 // rest is how long there is nothing to do.
 func (w *work) rest(now time.Time) time.Duration {
-	if w.look || w.nextLook == nil {
+	if w.look || w.nextLook == nil || w.setBack(now) {
 		return 0
 	}
 	return w.nextLook.Sub(now)

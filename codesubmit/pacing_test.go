@@ -67,7 +67,7 @@ func (e *shops) effective(path string, appids ...string) (n int) {
 	return n
 }
 
-func waitsUntil(t *testing.T, sub map[string]any) time.Time {
+func waitsUntil(t testing.TB, sub map[string]any) time.Time {
 	t.Helper()
 	text, _ := sub["wait_until"].(string)
 	at, err := time.Parse(time.RFC3339, text)

@@ -203,6 +203,11 @@ func (s *Service) afterMove(ctx context.Context, tx pgx.Tx, sub *Submission, to 
 			return err
 		}
 	}
+	if to == Blocked {
+		if err := s.announceHold(ctx, tx, sub.RolloutID); err != nil {
+			return err
+		}
+	}
 	if to.Ended() || to == Auditing { // others may follow now
 		if err := s.othersMayFollow(ctx, tx, sub.RolloutID); err != nil {
 			return err

@@ -16,30 +16,27 @@ import (
 
 // insertPreflight also takes over who was found ready lately. Those with blockers are looked at anew: whoever checks again
 // has mended something.
-func (s *Service) insertPreflight(ctx context.Context, tx pgx.Tx, spec *Spec, targets []authorize.Target) (*PreflightRun, error) {
+func (s *Service) insertPreflight(ctx context.Context, tx pgx.Tx, spec *Spec, of int64, targets []authorize.Target, contents [][]byte) (*PreflightRun, error) {
 	text, _, err := storedSpec(spec)
 	if err != nil {
 		return nil, err
 	}
-	appids, contents := make([]string, len(targets)), make([][]byte, len(targets))
+	appids := make([]string, len(targets))
 	for i, m := range targets {
 		appids[i] = m.AppID
-		if contents[i], err = contentOf(spec, m); err != nil {
-			return nil, err
-		}
 	}
 	now := s.cfg.Now()
 	var id int64
-	err = tx.QueryRow(ctx, `INSERT INTO preflight (spec, state, total, created_at) VALUES ($1, 'running', $2, $3) RETURNING id`,
-		text, len(targets), now).Scan(&id)
+	err = tx.QueryRow(ctx, `INSERT INTO preflight (spec, state, total, created_at, of_rollout_id) VALUES ($1, 'running', $2, $3, nullif($4::bigint, 0)) RETURNING id`,
+		text, len(targets), now, of).Scan(&id)
 	if err != nil {
 		return nil, err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO preflight_item (preflight_id, appid, content, found, looked_at)
-		SELECT $1, t.appid, t.content, k.found, k.looked_at FROM unnest($2::text[], $3::bytea[]) AS t (appid, content)
-		LEFT JOIN LATERAL (SELECT i.found, i.looked_at FROM preflight_item i
-			WHERE i.appid = t.appid AND i.content = t.content AND i.looked_at > $4 AND i.found = '[]' ORDER BY i.looked_at DESC LIMIT 1) k ON true`,
-		id, appids, contents, now.Add(-preflightFresh))
+	_, err = tx.Exec(ctx, `INSERT INTO preflight_item (preflight_id, appid, content, found, looked_at, rollback)
+		SELECT $1, t.appid, t.content, k.found, k.looked_at, k.rollback FROM unnest($2::text[], $3::bytea[]) AS t (appid, content)
+		LEFT JOIN LATERAL (SELECT i.found, i.looked_at, i.rollback FROM preflight_item i
+			WHERE i.appid = t.appid AND i.content = t.content AND i.looked_at > $4 AND i.looked_at <= $5 AND i.found = '[]' ORDER BY i.looked_at DESC LIMIT 1) k ON true`,
+		id, appids, contents, now.Add(-preflightFresh), now)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +57,8 @@ func (s *Service) insertPreflight(ctx context.Context, tx pgx.Tx, spec *Spec, ta
 func (s *Service) preflightByID(ctx context.Context, db postgres.DB, id int64) (*PreflightRun, error) {
 	p := PreflightRun{ID: id}
 	var spec []byte
-	err := db.QueryRow(ctx, `SELECT spec, state, total, done, ready, blocked, quota_rest, quota_limit, created_at, finished_at FROM preflight WHERE id = $1`, id).
-		Scan(&spec, &p.State, &p.Total, &p.Done, &p.Ready, &p.Blocked, &p.QuotaRest, &p.QuotaMost, &p.CreatedAt, &p.FinishedAt)
+	err := db.QueryRow(ctx, `SELECT spec, state, total, done, ready, blocked, quota_rest, quota_limit, created_at, finished_at, coalesce(of_rollout_id, 0) FROM preflight WHERE id = $1`, id).
+		Scan(&spec, &p.State, &p.Total, &p.Done, &p.Ready, &p.Blocked, &p.QuotaRest, &p.QuotaMost, &p.CreatedAt, &p.FinishedAt, &p.ofID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fault.New(fault.NotFound, "There is no such preflight; they are kept for a day.")
 	}
@@ -100,7 +97,7 @@ func (s *Service) preflightOpen(ctx context.Context, id int64, limit int) ([]loo
 // keepFindings counts only merchants that nobody else has found out about meanwhile.
 func (s *Service) keepFindings(ctx context.Context, id int64, page []looked, quota *wechat.AuditQuota) (more bool, err error) {
 	now := s.cfg.Now()
-	appids, texts, times := make([]string, len(page)), make([]*string, len(page)), make([]*time.Time, len(page))
+	appids, texts, times, ways := make([]string, len(page)), make([]*string, len(page)), make([]*time.Time, len(page)), make([]*string, len(page))
 	for i, l := range page {
 		appids[i] = l.appid
 		if l.again {
@@ -112,6 +109,13 @@ func (s *Service) keepFindings(ctx context.Context, id int64, page []looked, quo
 			return false, err
 		}
 		texts[i] = new(string(text))
+		if l.way != nil {
+			way, err := json.Marshal(l.way)
+			if err != nil {
+				return false, err
+			}
+			ways[i] = new(string(way))
+		}
 		if reusable {
 			times[i] = &now
 		}
@@ -121,12 +125,12 @@ func (s *Service) keepFindings(ctx context.Context, id int64, page []looked, quo
 		rest, most = new(int(quota.Rest)), new(int(quota.Limit))
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		const keep = `WITH kept AS (UPDATE preflight_item i SET found = t.found::jsonb, looked_at = t.looked_at, tries = i.tries + 1
-				FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS t (appid, found, looked_at)
+		const keep = `WITH kept AS (UPDATE preflight_item i SET found = t.found::jsonb, looked_at = t.looked_at, rollback = t.way::jsonb, tries = i.tries + 1
+				FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[]) AS t (appid, found, looked_at, way)
 				WHERE i.preflight_id = $1 AND i.appid = t.appid AND i.found IS NULL RETURNING i.found)
 			SELECT count(found), count(*) FILTER (WHERE found = '[]') FROM kept`
 		var done, ready int
-		if err := tx.QueryRow(ctx, keep, id, appids, texts, times).Scan(&done, &ready); err != nil {
+		if err := tx.QueryRow(ctx, keep, id, appids, texts, times, ways).Scan(&done, &ready); err != nil {
 			return err
 		}
 		const count = `UPDATE preflight SET done = done + $2, ready = ready + $3, blocked = blocked + $2 - $3,
@@ -156,14 +160,14 @@ func (s *Service) preflightItems(ctx context.Context, f PreflightFilter) ([]Pref
 	if f.Blocked {
 		where = ` AND found <> '[]'`
 	}
-	rows, err := s.db.Query(ctx, `SELECT appid, found FROM preflight_item WHERE preflight_id = $1 AND appid > $2`+where+` ORDER BY appid LIMIT nullif($3::bigint, 0)`,
+	rows, err := s.db.Query(ctx, `SELECT appid, found, rollback FROM preflight_item WHERE preflight_id = $1 AND appid > $2`+where+` ORDER BY appid LIMIT nullif($3::bigint, 0)`,
 		f.ID, f.After, f.Limit)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (item PreflightItem, err error) {
 		var found []byte
-		if err = row.Scan(&item.AppID, &found); err != nil || found == nil {
+		if err = row.Scan(&item.AppID, &found, &item.Back); err != nil || found == nil {
 			return item, err
 		}
 		return item, json.Unmarshal(found, &item.Found)

@@ -64,7 +64,11 @@ func scanRollout(row pgx.Row) (*Rollout, error) {
 
 // Rollout reads one rollout with its counts.
 func (s *Service) Rollout(ctx context.Context, id int64) (*Rollout, error) {
-	return rolloutByID(ctx, s.db, id)
+	r, err := rolloutByID(ctx, s.db, id)
+	if err != nil {
+		return nil, err
+	}
+	return r, s.addCanaryHolds(ctx, []*Rollout{r})
 }
 
 func rolloutByID(ctx context.Context, db postgres.DB, id int64) (*Rollout, error) {
@@ -106,7 +110,10 @@ func (s *Service) Rollouts(ctx context.Context, f RolloutFilter) ([]*Rollout, in
 	if err != nil {
 		return nil, 0, err
 	}
-	return list, total, addCounts(ctx, s.db, list)
+	if err := addCounts(ctx, s.db, list); err != nil {
+		return nil, 0, err
+	}
+	return list, total, s.addCanaryHolds(ctx, list)
 }
 
 func addCounts(ctx context.Context, db postgres.DB, list []*Rollout) error {
@@ -337,11 +344,11 @@ func setGo(ctx context.Context, tx pgx.Tx, id int64, submit, release bool) error
 }
 
 // overdue finds submissions that should have been looked at and were not: their job was lost, for instance with a
-// restored backup.
+// restored backup, or the clock was set back.
 func (s *Service) overdue(ctx context.Context, tx pgx.Tx, before time.Time, limit int) ([]int64, error) {
 	rows, err := tx.Query(ctx, `SELECT s.id FROM submission s JOIN rollout r ON r.id = s.rollout_id
-		WHERE s.finished_at IS NULL AND s.admitted AND s.next_look < $1 AND (r.state IN ('running', 'canceled') OR s.state = 'auditing')
-		ORDER BY s.next_look LIMIT $2`, before, limit)
+		WHERE s.finished_at IS NULL AND s.admitted AND (s.next_look < $1 OR s.updated_at > $3) AND (r.state IN ('running', 'canceled') OR s.state = 'auditing')
+		ORDER BY s.next_look LIMIT $2`, before, limit, s.cfg.Now().Add(clockError))
 	if err != nil {
 		return nil, err
 	}
@@ -349,7 +356,9 @@ func (s *Service) overdue(ctx context.Context, tx pgx.Tx, before time.Time, limi
 }
 
 func markResumed(ctx context.Context, tx pgx.Tx, id int64, now time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE rollout SET state = 'running', pause_reason = '{}', resumed_at = $2 WHERE id = $1`, id, now)
+	_, err := tx.Exec(ctx, `UPDATE rollout SET state = 'running', pause_reason = '{}',
+		resumed_at = greatest($2, (SELECT max(finished_at) FROM submission WHERE rollout_id = $1)) -- the clock may have been set back
+		WHERE id = $1`, id, now)
 	return err
 }
 
@@ -392,11 +401,11 @@ func markAdmitted(ctx context.Context, tx pgx.Tx, rolloutID int64, n int, now ti
 }
 
 // turnsOverdue finds rollouts that nobody has given turns in for long although merchants wait for one.
-func turnsOverdue(ctx context.Context, tx pgx.Tx, before time.Time) ([]int64, error) {
+func turnsOverdue(ctx context.Context, tx pgx.Tx, before, after time.Time) ([]int64, error) {
 	rows, err := tx.Query(ctx, `UPDATE rollout r SET turns_job = 0, turns_due = true
-		WHERE r.finished_at IS NULL AND greatest(r.turns_at, r.created_at, r.start_at) < $1 AND r.state IN ('running', 'scheduled')
+		WHERE r.finished_at IS NULL AND (greatest(r.turns_at, r.created_at, r.start_at) < $1 OR r.turns_at > $2) AND r.state IN ('running', 'scheduled')
 			AND EXISTS (SELECT 1 FROM submission s WHERE s.rollout_id = r.id AND NOT s.admitted AND s.finished_at IS NULL)
-		RETURNING r.id`, before)
+		RETURNING r.id`, before, after)
 	if err != nil {
 		return nil, err
 	}

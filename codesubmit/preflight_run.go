@@ -49,12 +49,14 @@ type PreflightRun struct {
 	Codes                map[string]int // merchants by the code of a blocker
 
 	spec Spec
+	ofID int64 // of the rollout whose rollback it is about; 0: a release
 }
 
 // PreflightItem is a merchant and what stands in its way; Found nil: not looked at yet.
 type PreflightItem struct {
 	AppID string
 	Found []*StepError
+	Back  *Rollback // of a rollback: the way back of who is ready
 }
 
 // StartPreflight begins to look at every target of a rollout, in the background. What was found out about a merchant
@@ -69,9 +71,19 @@ func (s *Service) newPreflight(ctx context.Context, spec Spec, background bool) 
 	if err != nil {
 		return nil, err
 	}
-	var p *PreflightRun
+	contents := make([][]byte, len(targets))
+	for i, m := range targets {
+		if contents[i], err = contentOf(&spec, m); err != nil {
+			return nil, err
+		}
+	}
+	return s.makePreflight(ctx, &spec, 0, targets, contents, background)
+}
+
+// makePreflight writes a preflight down; contents are the fingerprints of the targets.
+func (s *Service) makePreflight(ctx context.Context, spec *Spec, of int64, targets []authorize.Target, contents [][]byte, background bool) (p *PreflightRun, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if p, err = s.insertPreflight(ctx, tx, &spec, targets); err != nil || p.State == preflightDone || !background {
+		if p, err = s.insertPreflight(ctx, tx, spec, of, targets, contents); err != nil || p.State == preflightDone || !background {
 			return err
 		}
 		return s.queue.InsertTx(ctx, tx, PreflightArgs{PreflightID: p.ID}, nil)
@@ -85,7 +97,11 @@ func (s *Service) newPreflight(ctx context.Context, spec Spec, background bool) 
 // contentOf is a fingerprint of all that decides what is found, besides what WeChat knows.
 func contentOf(spec *Spec, m authorize.Target) ([]byte, error) {
 	m.InfoAt = nil // that the same was read again is no difference
-	text, err := json.Marshal([]any{spec.TemplateID, spec.ExtJSON, spec.Domains, spec.Privacy, m})
+	return fingerprint(spec.TemplateID, spec.ExtJSON, spec.Domains, spec.Privacy, m)
+}
+
+func fingerprint(all ...any) ([]byte, error) {
+	text, err := json.Marshal(all)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +115,14 @@ func (s *Service) PreflightRollout(ctx context.Context, spec *Spec) (items []Pre
 	if err != nil {
 		return nil, err
 	}
+	return s.waitForPreflight(ctx, p)
+}
+
+// waitForPreflight does a preflight that no job works on.
+func (s *Service) waitForPreflight(ctx context.Context, p *PreflightRun) ([]PreflightItem, error) {
 	facts := &shared{}
 	for more := p.State == preflightRunning; more; {
+		var err error
 		if more, err = s.preflightPage(ctx, p, facts, 1); err != nil {
 			return nil, err
 		}
@@ -154,6 +176,12 @@ func (s *Service) preflightPage(ctx context.Context, p *PreflightRun, facts *sha
 	if err != nil {
 		return false, err
 	}
+	var of map[string]*Submission
+	if p.ofID != 0 {
+		if of, err = s.releasedOf(ctx, p.ofID, appids); err != nil {
+			return false, err
+		}
+	}
 	var g errgroup.Group
 	g.SetLimit(preflightAtOnce)
 	for i := range page {
@@ -163,6 +191,10 @@ func (s *Service) preflightPage(ctx context.Context, p *PreflightRun, facts *sha
 			continue
 		}
 		g.Go(func() error {
+			if p.ofID != 0 {
+				page[i].way, page[i].found, page[i].err = s.lookBack(ctx, targets[at], of[page[i].appid])
+				return nil
+			}
 			page[i].found, page[i].err = s.look(ctx, targets[at], &p.spec, facts)
 			return nil
 		})
@@ -198,6 +230,7 @@ type looked struct {
 	appid string
 	tries int
 	found []*StepError
+	way   *Rollback
 	err   error
 	again bool // found out nothing; it is to be tried again
 }

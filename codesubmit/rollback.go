@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/wxsteward/wxsteward/authorize"
 	"github.com/wxsteward/wxsteward/authorize/turn"
@@ -36,8 +35,9 @@ type Rollback struct {
 
 // RollBackRequest names the merchants of a rollout that go back.
 type RollBackRequest struct {
-	AppIDs   []string // empty: all that are released
-	Strategy StrategySpec
+	AppIDs      []string // empty: all that are released
+	PreflightID int64    // in place of AppIDs: those that a preflight found ready; 0: none
+	Strategy    StrategySpec
 }
 
 // either does a state's work for a release or for a rollback.
@@ -212,48 +212,124 @@ type RollbackPreflight struct {
 	Blocked []BlockedAuthorizer `json:"blocked"`
 }
 
-// PreflightRollback looks at every merchant that a rollback would take back, without changing anything.
+// mostToWaitFor is how many merchants a preflight of a rollback is waited for; each costs three calls to WeChat.
+const mostToWaitFor = 200
+
+// PreflightRollback looks at every merchant that a rollback would take back, and waits until all is found out.
 func (s *Service) PreflightRollback(ctx context.Context, id int64, appids []string, lang string) (RollbackPreflight, error) {
 	result := RollbackPreflight{Ready: []RollbackTarget{}, Blocked: []BlockedAuthorizer{}}
-	_, subs, targets, err := s.rollbackTargets(ctx, id, appids)
+	p, err := s.newRollbackPreflight(ctx, id, appids, false)
 	if err != nil {
 		return result, err
 	}
-	ways := make([]*Rollback, len(targets))
-	blockers := make([]*StepError, len(targets))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(8)
-	for i, m := range targets {
-		g.Go(func() error {
-			err := turn.Read(gctx, s.locks, m.AppID, func(ctx context.Context) (err error) {
-				ways[i], blockers[i], err = s.inspectBack(ctx, m, subs[m.AppID], s.merchants.API(m.AppID))
-				return err
-			})
-			if err != nil {
-				if gctx.Err() != nil {
-					return gctx.Err()
-				}
-				blockers[i] = failureOf(err) // one merchant's trouble must not hide the others
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	items, err := s.waitForPreflight(ctx, p)
+	if err != nil {
 		return result, err
 	}
-	for i, m := range targets {
-		if b := blockers[i]; b != nil {
-			result.Blocked = append(result.Blocked, BlockedAuthorizer{AppID: m.AppID, NickName: m.NickName, Blockers: []Blocker{b.blocker(lang)}})
+	names, err := s.namesOf(ctx, items)
+	if err != nil {
+		return result, err
+	}
+	for _, item := range items {
+		if len(item.Found) > 0 || item.Back == nil {
+			result.Blocked = append(result.Blocked, BlockedAuthorizer{AppID: item.AppID, NickName: names[item.AppID], Blockers: blockersOf(item.Found, lang)})
 			continue
 		}
-		result.Ready = append(result.Ready, RollbackTarget{AppID: m.AppID, NickName: m.NickName, From: ways[i].From, To: ways[i].To, AppVersion: ways[i].AppVersion})
+		result.Ready = append(result.Ready, RollbackTarget{
+			AppID: item.AppID, NickName: names[item.AppID], From: item.Back.From, To: item.Back.To, AppVersion: item.Back.AppVersion,
+		})
 	}
 	return result, nil
+}
+
+// StartRollbackPreflight begins to look at every merchant that a rollback would take back, in the background.
+func (s *Service) StartRollbackPreflight(ctx context.Context, id int64, appids []string) (*PreflightRun, error) {
+	return s.newRollbackPreflight(ctx, id, appids, true)
+}
+
+func (s *Service) newRollbackPreflight(ctx context.Context, id int64, appids []string, background bool) (*PreflightRun, error) {
+	of, subs, targets, err := s.rollbackTargets(ctx, id, appids)
+	if err != nil {
+		return nil, err
+	}
+	if !background && len(targets) > mostToWaitFor {
+		return nil, fault.New(fault.Conflict, "%d merchants are too many to wait for. Start this preflight in the background (rollback/preflights).", len(targets))
+	}
+	newest, err := s.newestSubmissions(ctx, of.ID)
+	if err != nil {
+		return nil, err
+	}
+	contents := make([][]byte, len(targets))
+	for i, m := range targets {
+		m.InfoAt = nil // that the same was read again is no difference
+		if contents[i], err = fingerprint("rollback", subs[m.AppID].marker, newest[m.AppID], m); err != nil {
+			return nil, err
+		}
+	}
+	return s.makePreflight(ctx, &of.Spec, id, targets, contents, background)
+}
+
+// newestSubmissions are the last ones of a rollout's merchants: where another has come, something else may be live.
+func (s *Service) newestSubmissions(ctx context.Context, rolloutID int64) (map[string]int64, error) {
+	rows, err := s.db.Query(ctx, `SELECT s.appid, (SELECT max(n.id) FROM submission n WHERE n.appid = s.appid) FROM submission s
+		WHERE s.rollout_id = $1 AND s.state = 'released'`, rolloutID)
+	if err != nil {
+		return nil, err
+	}
+	newest := map[string]int64{}
+	var appid string
+	var id int64
+	_, err = pgx.ForEachRow(rows, []any{&appid, &id}, func() error { newest[appid] = id; return nil })
+	return newest, err
+}
+
+// lookBack asks about one merchant of a preflight.
+func (s *Service) lookBack(ctx context.Context, m authorize.Target, of *Submission) (way *Rollback, found []*StepError, err error) {
+	if of == nil {
+		return nil, []*StepError{{Code: "not_live", Detail: factOf("the rollout to take back is gone")}}, nil
+	}
+	var own *StepError
+	err = turn.Read(ctx, s.locks, m.AppID, func(ctx context.Context) (err error) {
+		way, own, err = s.inspectBack(ctx, m, of, s.merchants.API(m.AppID))
+		return err
+	})
+	if own != nil {
+		found = []*StepError{own}
+	}
+	return way, found, err
+}
+
+// readyOf are the merchants that a preflight of a rollback found ready.
+func (s *Service) readyOf(ctx context.Context, rolloutID, preflightID int64) ([]string, error) {
+	p, err := s.preflightByID(ctx, s.db, preflightID)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case p.ofID != rolloutID:
+		return nil, fault.Invalid("body.preflight_id", "This preflight is not about a rollback of this rollout.", preflightID)
+	case p.State != preflightDone:
+		return nil, fault.New(fault.Conflict, "This preflight has not finished yet.")
+	case p.Ready == 0:
+		return nil, fault.New(fault.Conflict, "Nothing to roll back: no merchant can go back.")
+	}
+	rows, err := s.db.Query(ctx, `SELECT appid FROM preflight_item WHERE preflight_id = $1 AND found = '[]' ORDER BY appid`, preflightID)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // RollBack makes a rollout that takes the released merchants of another one back to the version they had before. made is
 // called in the transaction, to store there what the caller will be answered.
 func (s *Service) RollBack(ctx context.Context, id int64, request RollBackRequest, by, lang string, made func(tx pgx.Tx, r *Rollout) error) (*Rollout, error) {
+	if request.PreflightID != 0 {
+		ready, err := s.readyOf(ctx, id, request.PreflightID)
+		if err != nil {
+			return nil, err
+		}
+		request.AppIDs = ready
+	}
 	of, _, targets, err := s.rollbackTargets(ctx, id, request.AppIDs)
 	if err != nil {
 		return nil, err
@@ -294,7 +370,7 @@ func (s *Service) rollbackTargets(ctx context.Context, id int64, appids []string
 	if of.Kind == KindRollback {
 		return nil, nil, nil, fault.New(fault.Conflict, "This is a rollback itself. Release a version instead.")
 	}
-	released, err := s.releasedOf(ctx, id)
+	released, err := s.releasedOf(ctx, id, nil)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -320,8 +396,10 @@ func (s *Service) rollbackTargets(ctx context.Context, id int64, appids []string
 	return of, released, targets, err
 }
 
-func (s *Service) releasedOf(ctx context.Context, rolloutID int64) (map[string]*Submission, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+submissionColumns+` FROM submission s WHERE s.rollout_id = $1 AND s.state = 'released'`, rolloutID)
+// releasedOf are the released submissions of a rollout by merchant; nil appids: all.
+func (s *Service) releasedOf(ctx context.Context, rolloutID int64, appids []string) (map[string]*Submission, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+submissionColumns+` FROM submission s
+		WHERE s.rollout_id = $1 AND s.state = 'released' AND ($2::text[] IS NULL OR s.appid = ANY($2))`, rolloutID, appids)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,9 @@ type Rollout struct {
 	Counts      map[State]int
 	PauseReason Fact
 	// HeldUntil is when a window of WeChat's turns that some of its merchants wait for; nil: they wait for none.
-	HeldUntil  *time.Time
+	HeldUntil *time.Time
+	// Canary is what holds its merchants; nil: no canary does.
+	Canary     *CanaryHold
 	CreatedBy  string
 	CreatedAt  time.Time
 	StartAt    *time.Time

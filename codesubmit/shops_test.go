@@ -6,12 +6,15 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxsteward/wxsteward/authorize/authorizetest"
+	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
 )
 
@@ -23,6 +26,33 @@ type shops struct {
 
 	service  *Service
 	template int64
+	told     news
+}
+
+// news is what staff are told.
+type news struct {
+	mu   sync.Mutex
+	told []component.Announcement
+}
+
+// Announce implements component.Announcer.
+func (n *news) Announce(_ context.Context, _ pgx.Tx, a component.Announcement) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.told = append(n.told, a)
+	return nil
+}
+
+// of are those with an outcome.
+func (n *news) of(outcome string) (found []component.Announcement) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, a := range n.told {
+		if a.Outcome == outcome {
+			found = append(found, a)
+		}
+	}
+	return found
 }
 
 func newShops(t *testing.T, appids ...string) *shops {
@@ -30,8 +60,8 @@ func newShops(t *testing.T, appids ...string) *shops {
 	e := &shops{}
 	e.Env = authorizetest.New(t, func(p *authorizetest.Env) {
 		e.service = New(Config{
-			DetectionPoll: 150 * time.Millisecond, AuditPoll: 200 * time.Millisecond, RetryBase: 20 * time.Millisecond, Now: p.Now,
-		}, Deps{DB: p.Pool, Locker: p.Locks, Queue: p.Runner, Merchants: p.Merchants, Platform: p.Component})
+			DetectionPoll: 150 * time.Millisecond, AuditPoll: 200 * time.Millisecond, RetryBase: 20 * time.Millisecond, Now: p.Clock, Steady: p.Steady,
+		}, Deps{DB: p.Pool, Locker: p.Locks, Queue: p.Runner, Merchants: p.Merchants, Platform: p.Component, Announcer: &e.told})
 		p.Component.Handle(e.service)
 		p.Merchants.OnWithdrawn(e.service.AuthorizerWithdrawn)
 		require.NoError(t, e.service.RegisterJobs(p.Runner))

@@ -21,7 +21,7 @@ func (s *Service) commit(ctx context.Context, w *work) outcome {
 		if w.wrote(version.Exp) {
 			return outcome{to: Detecting, detail: factOf("found as trial version after an answer was lost")}
 		}
-		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
+		if rest := s.settles(w); s.cfg.Now().Before(rest) {
 			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("outcome unknown, reading back")}}
 		}
 	}

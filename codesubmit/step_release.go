@@ -88,7 +88,7 @@ func (s *Service) release(ctx context.Context, w *work) outcome {
 // releaseToAll publishes the approved version, once, and looks that it is live. A lost answer is read from release_info.
 func (s *Service) releaseToAll(ctx context.Context, w *work) outcome {
 	if w.sentAt != nil {
-		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
+		if rest := s.settles(w); s.cfg.Now().Before(rest) {
 			return outcome{wait: minTime(rest, s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("release sent, live version is not ours yet")}}
 		}
 		if w.canceled() { // the call in doubt did nothing

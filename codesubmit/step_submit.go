@@ -31,7 +31,7 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 		}}
 	}
 	if w.sentAt != nil {
-		if rest := w.sentAt.Add(s.settle()); s.cfg.Now().Before(rest) {
+		if rest := s.settles(w); s.cfg.Now().Before(rest) {
 			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("outcome unknown, reading back")}}
 		}
 	}

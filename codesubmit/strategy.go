@@ -62,7 +62,7 @@ func (s *Service) canary(ctx context.Context, tx pgx.Tx, r *Rollout) (done bool,
 		switch {
 		case b.State == Released:
 		case b.State.Ended() && r.resumedAt != nil && !b.FinishedAt.After(*r.resumedAt): // the operator has seen it
-		case b.State == Blocked: // not failed: it is waited for
+		case b.State == Blocked: // not failed: it is waited for, until Promote
 			done = false
 		case b.State.Ended():
 			return false, nobody, s.pause(ctx, tx, r, factOf("canary %s is %s", b.AppID, b.State))

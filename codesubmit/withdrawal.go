@@ -61,6 +61,12 @@ func (s *Service) withdrawalsLeft(ctx context.Context, appids []string) (map[str
 	return left, err
 }
 
+// uncountWithdrawal takes a count back: the audit goes on.
+func (s *Service) uncountWithdrawal(ctx context.Context, appid string, auditID int64) error {
+	_, err := s.db.Exec(ctx, `DELETE FROM audit_withdrawal WHERE appid = $1 AND audit_id = $2 AND NOT refused`, appid, auditID)
+	return err
+}
+
 // countWithdrawal notes that an audit was taken back, or that WeChat refused because none are left (87013). An audit
 // counts once, however often an answer was lost.
 func (s *Service) countWithdrawal(ctx context.Context, db postgres.DB, appid string, auditID int64, refused bool) error {

@@ -28,6 +28,7 @@ const (
 	OutcomeCompleted = "completed"
 	OutcomeCanceled  = "canceled"
 	OutcomeRecovered = "recovered" // tickets come again
+	OutcomeHeld      = "held"      // a rollout is not paused, but nobody else has a turn
 )
 
 // Announcement is news for the people who run the platform. Which fields are set depends on Event. It holds no secret: it

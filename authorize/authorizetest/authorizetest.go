@@ -53,9 +53,11 @@ type Env struct {
 	// Once is the Idempotency-Key of the calls to come; empty: none.
 	Once string
 
-	ahead atomic.Int64
-	csrf  string
-	http  *http.Client
+	ahead, wrong atomic.Int64
+	began        time.Time
+
+	csrf string
+	http *http.Client
 }
 
 // Buffer collects the log.
@@ -82,6 +84,15 @@ func (b *Buffer) String() string {
 // Now is the clock of everybody in the test, WeChat included.
 func (e *Env) Now() time.Time { return time.Now().Add(time.Duration(e.ahead.Load())) }
 
+// Clock is our own clock, which Jump has set.
+func (e *Env) Clock() time.Time { return e.Now().Add(time.Duration(e.wrong.Load())) }
+
+// Jump sets our own clock: no time goes by, and WeChat's stays.
+func (e *Env) Jump(d time.Duration) { e.wrong.Add(int64(d)) }
+
+// Steady is the time that has gone by.
+func (e *Env) Steady() time.Duration { return time.Since(e.began) + time.Duration(e.ahead.Load()) }
+
 // Pass moves the clock on.
 func (e *Env) Pass(d time.Duration) { e.ahead.Add(int64(d)) }
 
@@ -89,7 +100,7 @@ func (e *Env) Pass(d time.Duration) { e.ahead.Add(int64(d)) }
 func New(tb testing.TB, wire func(e *Env)) *Env {
 	tb.Helper()
 	pool := postgrestest.New(tb)
-	e := &Env{T: tb, Pool: pool, Log: &Buffer{}}
+	e := &Env{T: tb, Pool: pool, Log: &Buffer{}, began: time.Now()}
 	logger := slog.New(slog.NewTextHandler(e.Log, nil))
 	e.WeChat = wechattest.New(tb, func(c *wechatfake.Config) { c.Now = e.Now })
 	e.Fake = e.WeChat.Fake
@@ -99,7 +110,7 @@ func New(tb testing.TB, wire func(e *Env)) *Env {
 	e.Runner, err = jobs.New(pool, jobs.Config{Logger: logger, SoftStop: time.Second})
 	require.NoError(tb, err)
 	client := wechat.New(wechat.Config{AppID: wechattest.ComponentAppID, BaseURL: e.WeChat.URL, Rate: 100000, Concurrency: 64})
-	store := tokenstore.New(pool, e.Keys, e.Now, logger)
+	store := tokenstore.New(pool, e.Keys, e.Clock, logger)
 	e.Settings, e.Locks = settings.New(pool, e.Keys), postgres.NewLocker(pool)
 	hub := live.NewHub(func(ctx context.Context) (*pgx.Conn, error) {
 		return pgx.ConnectConfig(ctx, pool.Config().ConnConfig)
@@ -113,10 +124,10 @@ func New(tb testing.TB, wire func(e *Env)) *Env {
 	listener.Config.Handler = e.Server.Echo()
 	e.Component = component.New(component.Config{
 		AppID: wechattest.ComponentAppID, Mode: component.ModeServer, Transport: "token", EnvSecret: sealed.New(wechattest.ComponentSecret),
-		EnvMessageToken: sealed.New(wechattest.Token), EnvAESKey: sealed.New(wechattest.EncodingAESKey), PublicURL: public, Now: e.Now, Logger: logger,
+		EnvMessageToken: sealed.New(wechattest.Token), EnvAESKey: sealed.New(wechattest.EncodingAESKey), PublicURL: public, Now: e.Clock, Logger: logger,
 	}, component.Deps{DB: e.Pool, Keys: e.Keys, Settings: e.Settings, Tokens: store, WeChat: client, Queue: e.Runner})
 	e.Merchants = authorize.New(authorize.Config{
-		PublicURL: public, MPBaseURL: e.WeChat.URL, OpenBaseURL: e.WeChat.URL, RetryBase: 50 * time.Millisecond, Now: e.Now, Logger: logger,
+		PublicURL: public, MPBaseURL: e.WeChat.URL, OpenBaseURL: e.WeChat.URL, RetryBase: 50 * time.Millisecond, Now: e.Clock, Logger: logger,
 	}, authorize.Deps{
 		DB: e.Pool, Keys: e.Keys, Tokens: store, WeChat: client, Component: e.Component, Queue: e.Runner, Locker: e.Locks, Hub: hub,
 	})
@@ -166,7 +177,6 @@ func (e *Env) Until(what string, done func() bool) {
 	require.Eventually(e.T, done, 30*time.Second, 10*time.Millisecond, "%s; log:\n%s", what, e.Log)
 }
 
-// Merchant adds an account to WeChat and, where jobs are worked, has it authorize and waits until it is on record with its
 // Merchant adds an account to WeChat, has it authorize and waits until it is on record with its details.
 func (e *Env) Merchant(m wechatfake.Merchant) {
 	e.T.Helper()

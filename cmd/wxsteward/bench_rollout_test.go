@@ -193,7 +193,7 @@ func (c *crowd) authorize(w *world) {
 	c.o.call(http.MethodPost, "/authorizers/sync", nil, &run)
 	for run.State != "completed" {
 		require.NotEqual(c.b, "failed", run.State)
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // the pace of somebody who watches; none of the time measured
 		c.o.call(http.MethodGet, "/authorizers/sync/"+run.ID, nil, &run)
 	}
 	require.Zero(c.b, run.Failed)

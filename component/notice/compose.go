@@ -77,6 +77,12 @@ func (s *Service) word(event string, f facts, lang string, shown func(text strin
 	case component.EventAuditResult:
 		return wordAudit(f, lang, shown)
 	case component.EventRolloutPaused:
+		if f.Outcome == component.OutcomeHeld {
+			return message{
+				tone: toneWarn, title: fault.Say(lang, "Rollout held by its canaries: %s", subject), lines: appendText(nil, reason),
+				next: fault.Say(lang, "Mend them and retry, or go on without them on the rollout's page."),
+			}
+		}
 		return message{
 			tone: toneWarn, title: fault.Say(lang, "Rollout paused: %s", subject), lines: appendText(nil, reason),
 			next: fault.Say(lang, "See which merchants failed and why, then resume or cancel the rollout."),

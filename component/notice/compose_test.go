@@ -41,6 +41,9 @@ func samples() []struct {
 			Reason: component.Text{EN: "released: 12, rejected: 1", ZH: "已发布: 12, 审核未通过: 1"},
 		}
 	}
+	heldRollout := paused(7)
+	heldRollout.Outcome = component.OutcomeHeld
+	heldRollout.Reason = component.TextOf("%d of %d canaries are blocked: %s. The other %d merchants wait.", 2, 5, "花店, 茶馆", 95)
 	nameless := withdrawn(2)
 	nameless.Merchant = ""
 	return []struct {
@@ -54,6 +57,7 @@ func samples() []struct {
 		{"audit delayed", []component.Announcement{delayed}},
 		{"many audits rejected", many},
 		{"rollout paused", []component.Announcement{paused(7)}},
+		{"rollout held", []component.Announcement{heldRollout}},
 		{"rollout completed", []component.Announcement{done(component.OutcomeCompleted)}},
 		{"rollout canceled", []component.Announcement{done(component.OutcomeCanceled)}},
 		{"dead letters", []component.Announcement{dead(4, 25), dead(4, 3)}},

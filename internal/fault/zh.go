@@ -469,6 +469,22 @@ func chinese(format string) (translated string, ok bool) {
 		return `不是五段式 cron 表达式（分 时 日 月 星期），例如 "* 2-5 * * *"。`, true
 	case "%d of %d finished merchants failed or were rejected, more than %d percent":
 		return "已结束的商户中有 %d 个（共 %d 个）失败或被驳回，超过百分之 %d", true
+	case "%d of %d canaries are blocked: %s. The other %d merchants wait.":
+		return "先行商户中有 %d 个（共 %d 个）被阻塞：%s。其余 %d 个商户在等它们。", true
+	case "No blocked canary holds this rollout.":
+		return "没有被阻塞的先行商户挡住这个发布。", true
+	case "Rollout held by its canaries: %s":
+		return "发布被先行商户挡住：%s", true
+	case "Mend them and retry, or go on without them on the rollout's page.":
+		return "请处理后重试，或在发布页面上选择不等它们继续。", true
+	case "%d merchants are too many to wait for. Start this preflight in the background (rollback/preflights).":
+		return "%d 个商户太多，无法等待结果。请在后台预检（rollback/preflights）。", true
+	case "This preflight is not about a rollback of this rollout.":
+		return "这个预检不是针对该发布的回滚。", true
+	case "This preflight has not finished yet.":
+		return "预检还没有结束。", true
+	case "Nothing to roll back: no merchant can go back.":
+		return "没有可回滚的：没有商户可以回退。", true
 	case "canary %s is %s":
 		return "先行商户 %s 的状态是%s", true
 	case "A rollout that is %s cannot be changed.":

@@ -37,7 +37,10 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		defer func() {
 			res := c.Response()
 			level := slog.LevelInfo
+			said := wechatSaid(info.failure())
 			switch {
+			case said != nil: // it is told to whoever called, and nothing of ours is broken
+				level = slog.LevelWarn
 			case res.Status >= http.StatusInternalServerError && req.Context().Err() == nil && c.Path() != "/readyz":
 				level = slog.LevelError
 			case c.Path() == "/healthz" || c.Path() == "/readyz" || res.Status < http.StatusBadRequest && info.isRoutine():
@@ -54,13 +57,29 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			if err := info.failure(); err != nil {
 				attrs = append(attrs, slog.Any("error", err))
 			}
-			s.log.LogAttrs(ctx, level, "request", attrs...)
+			s.log.LogAttrs(ctx, level, "request", append(attrs, said...)...)
 		}()
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
 		return nil
 	}
+}
+
+// wechatSaid are the particulars of a call that failed because of WeChat; nil for every other.
+func wechatSaid(err error) []slog.Attr {
+	if err == nil {
+		return nil
+	}
+	p := fault.ProblemFor(err, fault.English)
+	if p.Code != fault.WeChatRefused && p.Code != fault.WeChatUnavailable {
+		return nil
+	}
+	said := []slog.Attr{slog.String("code", string(p.Code))}
+	if p.WeChat != nil {
+		said = append(said, slog.Int("errcode", p.WeChat.ErrCode), slog.String("rid", p.WeChat.RID))
+	}
+	return said
 }
 
 // contain answers 500 for a handler that panicked. When the answer has begun already, the connection is cut instead, so

@@ -87,6 +87,49 @@ async function secondOperator(browser: Browser, rollout: string): Promise<Admin>
   return other;
 }
 
+test('a blocked canary says who waits for it, and the others go on with it or without it', async ({ page }) => {
+  test.setTimeout(180_000);
+  const admin = new Admin(page);
+  await admin.signIn();
+  const appids = await shops(page, 6);
+  const [mended = '', left = '', ...others] = appids;
+  for (const appid of [mended, left]) await control(page, 'PATCH', `merchants/${appid}`, { categories: [] });
+  const rollout = (await send(page, 'POST', '/api/v1/rollouts', {
+    name: '两家先行',
+    template_id: 0,
+    user_version: '3.1.0',
+    targets: { appids },
+    privacy,
+    strategy: { canary: 2 },
+  })) as { id: string };
+  await page.goto(`/admin/rollouts/${rollout.id}`);
+  const hold = page.getByTestId('canary-hold');
+  await expect(hold).toContainText('2', { timeout: 60_000 });
+  await expect(hold.getByTestId(`canary-${mended}`)).toBeVisible();
+  await expect(hold.getByTestId(`canary-${left}`)).toBeVisible();
+  await shot(page, '66-canary-held');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await shot(page, '67-canary-held-phone');
+  await page.setViewportSize({ width: 1440, height: 900 });
+
+  await control(page, 'PATCH', `merchants/${mended}`, {
+    categories: [{ first_class: '餐饮服务', second_class: '点餐平台', first_id: 220, second_id: 223, status: 3 }],
+  });
+  await page.getByTestId('canary-retry').click();
+  await confirm(page);
+  await untilAll(page, rollout.id, [mended], ['auditing']);
+  await expect(hold.getByTestId(`canary-${left}`)).toBeVisible();
+  await expect(hold.getByTestId(`canary-${mended}`)).toHaveCount(0);
+  await control(page, 'POST', `merchants/${mended}/approve`);
+  await untilAll(page, rollout.id, [mended], ['released']);
+
+  await page.getByTestId('canary-promote').click();
+  await confirm(page);
+  await expect(hold).toHaveCount(0);
+  await untilAll(page, rollout.id, others, ['auditing']);
+  await send(page, 'POST', `/api/v1/rollouts/${rollout.id}/cancel`);
+});
+
 test('a rollout over 25 merchants meets a rejection, a block and a gray release, and is rolled back', async ({
   page,
   browser,

@@ -1,20 +1,20 @@
-import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { queryOptions } from '@tanstack/react-query';
 import { inParts } from '../logic/bulk';
 import { api, call, newIdempotencyKey } from './client';
 import { keys } from './queries';
-import type { AuditChange, AuditFilter, ManyAction, ManyAnswer } from './types';
+import type { Audit, AuditChange, AuditFilter, ManyAction, ManyAnswer, PageQuery } from './types';
 
 // Audits are submissions: they are kept under them, so that the same events make them out of date.
 
-export function auditsQuery(filter: AuditFilter) {
-  return infiniteQueryOptions({
-    queryKey: [...keys.submissions, 'list', 'audits', filter],
-    initialPageParam: '',
-    placeholderData: keepPreviousData,
-    queryFn: ({ pageParam, signal }) =>
-      call(api.GET('/audits', { params: { query: { ...filter, cursor: pageParam || undefined } }, signal })),
-    getNextPageParam: (last) => last.next_cursor || undefined,
-  });
+/** auditPageQuery is one page of the desk, kept by itself so that only pages in sight are read again. */
+export function auditPageQuery(filter: AuditFilter, cursor: string): PageQuery<Audit> {
+  return {
+    queryKey: [...keys.submissions, 'list', 'audits', filter, cursor],
+    // Events say when it is out of date.
+    staleTime: 60_000,
+    queryFn: ({ signal }) =>
+      call(api.GET('/audits', { params: { query: { ...filter, cursor: cursor || undefined } }, signal })),
+  };
 }
 
 export const auditSummaryQuery = queryOptions({

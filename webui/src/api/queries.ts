@@ -2,7 +2,7 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/
 import { api, call, request } from './client';
 import { Problem } from './problem';
 import type { paths } from './schema';
-import type { Meta, Page, Session } from './types';
+import type { Meta, Page, PageQuery, Session, SubmissionItem } from './types';
 
 /** keys are the names under which answers are kept; live events name them again to say what is out of date. */
 export const keys = {
@@ -183,13 +183,13 @@ export function submissionsQuery(query: { rollout_id?: string; appid?: string; s
 export type SubmissionFilter = Omit<NonNullable<paths['/submissions']['get']['parameters']['query']>, 'cursor'>;
 
 /** submissionPageQuery is one page of a long list, kept by itself so that only pages in sight are read again. */
-export function submissionPageQuery(filter: SubmissionFilter, cursor: string) {
-  return queryOptions({
+export function submissionPageQuery(filter: SubmissionFilter, cursor: string): PageQuery<SubmissionItem> {
+  return {
     queryKey: [...keys.submissions, 'list', 'page', filter, cursor],
     // Events say when it is out of date.
     staleTime: 60_000,
     queryFn: ({ signal }) => call(api.GET('/submissions', { params: { query: tidy({ ...filter, cursor }) }, signal })),
-  });
+  };
 }
 
 export function submissionQuery(id: string) {

@@ -2179,6 +2179,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rollouts/{id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on without the canaries that are blocked
+         * @description The others have their turn now. The blocked canaries stay as they are and can be retried any time.
+         */
+        post: operations["promote-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rollouts/{id}/resume": {
         parameters: {
             query?: never;
@@ -2239,8 +2259,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Which merchants of a rollout can go back, and to what; changes nothing */
+        /**
+         * Which merchants of a rollout can go back, and to what; changes nothing
+         * @description For at most 200 merchants; POST …/rollback/preflights looks at any number.
+         */
         post: operations["preflight-rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rollouts/{id}/rollback/preflights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look which merchants of a rollout can go back, in the background, changing nothing
+         * @description GET /preflights/{id} tells how far it has come, …/items each merchant's way back.
+         */
+        post: operations["start-rollback-preflight"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3167,6 +3210,25 @@ export interface components {
             biz_url: string;
             /** @description 授权事件接收URL */
             component_url: string;
+        };
+        CanaryBlock: {
+            appid: string;
+            error: components["schemas"]["FailureView"];
+            nick_name: string;
+            submission_id: string;
+        };
+        CanaryView: {
+            blocked: components["schemas"]["CanaryBlock"][];
+            /**
+             * Format: int64
+             * @description Of the rollout.
+             */
+            canaries: number;
+            /**
+             * Format: int64
+             * @description Merchants that wait for them.
+             */
+            waiting: number;
         };
         CategoriesBody: {
             /** @description Why own could not be read; WeChat asks for permission set 30. */
@@ -4744,6 +4806,8 @@ export interface components {
             /** @description Empty: ready. Null: not looked at yet. */
             blockers: components["schemas"]["Blocker"][] | null;
             nick_name: string;
+            /** @description Of a rollback: from where to where; absent while that is not known. */
+            rollback?: components["schemas"]["Rollback"];
         };
         PreflightResult: {
             blocked: components["schemas"]["BlockedAuthorizer"][];
@@ -5064,7 +5128,7 @@ export interface components {
             count: number;
             reason: string;
             remedies: string[];
-            /** @description At most 1000, as many as one call takes. */
+            /** @description At most 10,000, the longest waiting first; one call takes 1,000. */
             submission_ids: string[];
         };
         ReleaseSpec: {
@@ -5132,12 +5196,18 @@ export interface components {
         RollbackBody: {
             /** @description Empty: all merchants that the rollout has released. */
             appids?: string[];
+            /** @description In place of appids: the merchants that this preflight of the rollback found ready. */
+            preflight_id?: string;
             /** @description Only canary, batch_size and max_failed_percent count. */
             strategy?: components["schemas"]["StrategySpec"];
         };
         RollbackPreflight: {
             blocked: components["schemas"]["BlockedAuthorizer"][];
             ready: components["schemas"]["RollbackTarget"][];
+        };
+        RollbackPreflightInputBody: {
+            /** @description Empty: all merchants that the rollout has released. */
+            appids?: string[];
         };
         RollbackTarget: {
             /**
@@ -5160,6 +5230,8 @@ export interface components {
             app_version?: number | null;
         };
         RolloutView: {
+            /** @description Canaries that are blocked while the others of a running rollout wait for them; null: none does. */
+            canary_hold: components["schemas"]["CanaryView"];
             /** @description Submissions by state. */
             counts: {
                 [key: string]: number;
@@ -11480,6 +11552,40 @@ export interface operations {
             };
         };
     };
+    "promote-rollout": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "resume-rollout": {
         parameters: {
             query?: never;
@@ -11600,7 +11706,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["RollbackBody"];
+                "application/json": components["schemas"]["RollbackPreflightInputBody"];
             };
         };
         responses: {
@@ -11611,6 +11717,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RollbackPreflight"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "start-rollback-preflight": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RollbackPreflightInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreflightView"];
                 };
             };
             /** @description Error */

@@ -58,7 +58,7 @@ export type Category = NonNullable<Get<'/authorizers/{appid}/categories'>['items
 export type Submission = Get<'/submissions/{id}'>;
 export type SubmissionItem = Item<'/submissions'>;
 export type Step = NonNullable<Submission['steps']>[number];
-export type RollbackPreflight = Success<paths['/rollouts/{id}/rollback/preflight']['post']>;
+export type CanaryHold = NonNullable<Rollout['canary_hold']>;
 export type RolloutChange = Body<paths['/rollouts/{id}']['patch']>;
 export type Release = NonNullable<RolloutRequest['release']>;
 export type Audit = Item<'/audits'>;
@@ -98,4 +98,11 @@ export interface Page<T> {
   items: T[] | null;
   next_cursor: string;
   total?: number | null;
+}
+
+/** PageQuery asks for one page. */
+export interface PageQuery<T> {
+  queryKey: readonly unknown[];
+  staleTime: number;
+  queryFn: (context: { signal: AbortSignal }) => Promise<Page<T>>;
 }

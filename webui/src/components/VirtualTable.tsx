@@ -7,6 +7,8 @@ interface Props<T> extends TableProps<T> {
   total: number;
   /** onSeen is told which rows are on the screen or close to it. */
   onSeen: (first: number, last: number) => void;
+  /** nameOf names a row for tests; else its key does. */
+  nameOf?: (row: T) => string;
 }
 
 const narrow = '(max-width: 760px)';
@@ -38,7 +40,17 @@ const Row = memo(function Row<T>({ row, index, columns, className, testId, measu
  * VirtualTable is a DataTable that makes elements only for rows on the screen: thousands scroll like ten. The same columns,
  * rowKey and onSeen should be handed over as long as nothing has changed.
  */
-export function VirtualTable<T>({ columns, rows, total, rowKey, rowClass, testId, label, onSeen }: Props<T>) {
+export function VirtualTable<T>({
+  columns,
+  rows,
+  total,
+  rowKey,
+  rowClass,
+  testId,
+  label,
+  onSeen,
+  nameOf = rowKey,
+}: Props<T>) {
   const body = useRef<HTMLTableSectionElement>(null);
   const [top, setTop] = useState(0);
   const [height] = useState(rowHeight);
@@ -85,7 +97,7 @@ export function VirtualTable<T>({ columns, rows, total, rowKey, rowClass, testId
               index={index}
               columns={columns}
               className={rowClass?.(row)}
-              testId={`${testId}-${rowKey(row)}`}
+              testId={`${testId}-${nameOf(row)}`}
               measure={virtual.measureElement}
             />
           );

@@ -41,6 +41,7 @@ export const auditsEn: typeof auditsZhCN = {
     pick: 'Pick {{name}}',
     pickAll: 'Pick all that are shown',
     picked: '{{n}} picked',
+    pickFound: 'Pick all, also those further down',
     clear: 'Clear',
     actions: {
       'speed-up': 'Speed up',

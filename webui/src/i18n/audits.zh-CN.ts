@@ -39,6 +39,7 @@ export const auditsZhCN = {
     pick: '选择 {{name}}',
     pickAll: '选择已显示的全部',
     picked: '已选 {{n}} 个',
+    pickFound: '选择全部（包括未显示的）',
     clear: '取消选择',
     actions: {
       'speed-up': '加急',

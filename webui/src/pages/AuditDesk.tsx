@@ -1,28 +1,32 @@
-import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useCallback, useState } from 'react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import type { TFunction } from 'i18next';
+import { useCallback, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
-import { actOnMany, auditSummaryQuery, auditsQuery } from '../api/audits';
+import { actOnMany, auditPageQuery, auditSummaryQuery } from '../api/audits';
 import { keys } from '../api/queries';
 import type { Audit, AuditFilter, AuditSummary, ManyAction, ManyAnswer, RejectionReason } from '../api/types';
 import { Button } from '../components/Button';
 import { useConfirm } from '../components/Confirm';
-import { type Column, DataList, itemsOf } from '../components/DataList';
+import type { Column } from '../components/DataList';
 import { Merchant } from '../components/Face';
 import { Figure, Figures } from '../components/Figures';
 import { ManyResult } from '../components/ManyResult';
 import { PageHead, Panel } from '../components/PageHead';
-import { EmptyNote, QueryView } from '../components/QueryView';
+import { ProblemPanel } from '../components/ProblemPanel';
+import { EmptyNote, Loading, QueryView } from '../components/QueryView';
 import { SearchBox } from '../components/SearchBox';
 import { Segmented } from '../components/Segmented';
 import { SidePanel } from '../components/SidePanel';
 import { ToneTag } from '../components/StateTag';
 import { useCan } from '../components/session';
 import { Time } from '../components/Time';
+import { toast } from '../components/toast';
 import { useFilter } from '../components/useFilter';
 import { useNow } from '../components/useNow';
+import { aPage, usePages } from '../components/usePages';
+import { VirtualTable } from '../components/VirtualTable';
 import { deskActions, deskStates, resubmittable } from '../logic/audits';
-import { toggled } from '../logic/directory';
 import { plainLines } from '../logic/text';
 import { duration } from '../logic/time';
 import { Resubmit } from './Resubmit';
@@ -182,8 +186,9 @@ function Reason({ audit }: { audit: Audit }) {
   );
 }
 
-function useColumns(pick: Column<Audit> | null): Column<Audit>[] {
-  const { t } = useTranslation();
+const keyOf = (a: Audit) => a.submission_id;
+
+function columnsOf(t: TFunction, pick: Column<Audit> | null): Column<Audit>[] {
   const columns: Column<Audit>[] = [
     {
       key: 'name',
@@ -226,19 +231,54 @@ function List({ filter, onResubmit }: { filter: AuditFilter; onResubmit: (ids: s
   const client = useQueryClient();
   const confirm = useConfirm();
   const may = useCan('operator');
-  const list = useInfiniteQuery(auditsQuery(filter));
+  const pages = usePages((cursor) => auditPageQuery({ ...filter, limit: aPage }, cursor));
+  const { rows, failed, complete } = pages;
   const summary = useQuery(auditSummaryQuery);
-  const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
+  const [chosen, setChosen] = useState<Picked>(new Map());
+  const [reading, setReading] = useState(false);
+  // found is what was picked with all, also those further down.
+  const [found, setFound] = useState<Picked | null>(null);
   const [answer, setAnswer] = useState<ManyAnswer | null>(null);
   const [acted, setActed] = useState<ManyAction | null>(null);
-  const rows = itemsOf(list);
-  // What has left the desk is picked no longer.
-  const picked: Picked = new Map(rows.filter((a) => ids.has(a.submission_id)).map((a) => [a.submission_id, a]));
-  const shown = rows.map((a) => a.submission_id);
-  const all = shown.length > 0 && shown.every((id) => ids.has(id));
-  const pick = (some: string[], on: boolean) => setIds((old) => toggled(old, some, on));
-  const names = new Map(rows.map((a) => [a.submission_id, a.nick_name || a.appid]));
+  // What is acted on is named after it has left the desk.
+  const [names, setNames] = useState<Picked>(chosen);
+  // What has left the desk is picked no longer, as far as is known.
+  const picked: Picked = useMemo(() => {
+    const here = new Map(rows.map((a) => [a.submission_id, a]));
+    return new Map(
+      [...chosen].flatMap(([id, old]) => {
+        const now = here.get(id) ?? (complete ? undefined : old);
+        return now ? [[id, now] as const] : [];
+      }),
+    );
+  }, [chosen, rows, complete]);
+  const all = rows.length > 0 && rows.every((a) => chosen.has(a.submission_id));
+  const pick = useCallback(
+    (some: readonly Audit[], on: boolean) =>
+      setChosen((old) => {
+        const next = new Map(old);
+        for (const a of some) {
+          if (on) next.set(a.submission_id, a);
+          else next.delete(a.submission_id);
+        }
+        return next;
+      }),
+    [],
+  );
   const states = new Set([...picked.values()].map((a) => a.state));
+
+  async function pickFound() {
+    setReading(true);
+    try {
+      const everything = new Map((await pages.all()).map((a) => [a.submission_id, a]));
+      setFound(everything);
+      setChosen(everything);
+    } catch (thrown) {
+      toast.problem(thrown, t('problem.generic'));
+    } finally {
+      setReading(false);
+    }
+  }
 
   function act(action: ManyAction, some: string[]) {
     const key = action as keyof typeof words;
@@ -257,65 +297,90 @@ function List({ filter, onResubmit }: { filter: AuditFilter; onResubmit: (ids: s
         const done = await actOnMany(action, some);
         setActed(action);
         setAnswer(done);
-        setIds(new Set());
+        setNames(picked);
+        setChosen(new Map());
         await client.invalidateQueries({ queryKey: keys.submissions });
       },
     });
   }
 
-  const columns = useColumns(
-    may
-      ? {
-          key: 'pick',
-          title: '',
-          width: '44px',
-          card: 'pick',
-          head: (
-            <input
-              type="checkbox"
-              className="tick"
-              aria-label={t('audits.pickAll')}
-              checked={all}
-              onChange={(e) => pick(shown, e.target.checked)}
-              data-testid="pick-shown"
-            />
-          ),
-          render: (a) => (
-            <input
-              type="checkbox"
-              className="tick"
-              aria-label={t('audits.pick', { name: a.nick_name || a.appid })}
-              checked={ids.has(a.submission_id)}
-              onChange={(e) => pick([a.submission_id], e.target.checked)}
-              data-testid={`pick-${a.appid}`}
-            />
-          ),
-        }
-      : null,
+  const columns = useMemo(
+    () =>
+      columnsOf(
+        t,
+        may
+          ? {
+              key: 'pick',
+              title: '',
+              width: '44px',
+              card: 'pick',
+              head: (
+                <input
+                  type="checkbox"
+                  className="tick"
+                  aria-label={t('audits.pickAll')}
+                  checked={all}
+                  onChange={(e) => pick(rows, e.target.checked)}
+                  data-testid="pick-shown"
+                />
+              ),
+              render: (a) => (
+                <input
+                  type="checkbox"
+                  className="tick"
+                  aria-label={t('audits.pick', { name: a.nick_name || a.appid })}
+                  checked={chosen.has(a.submission_id)}
+                  onChange={(e) => pick([a], e.target.checked)}
+                  data-testid={`pick-${a.appid}`}
+                />
+              ),
+            }
+          : null,
+      ),
+    [t, may, all, rows, chosen, pick],
   );
+  if (pages.total === undefined) {
+    return failed ? <ProblemPanel error={failed.error} onRetry={() => void failed.refetch()} /> : <Loading rows={6} />;
+  }
   return (
     <>
       <div className="panel panel--flush">
-        <DataList
-          query={list}
-          columns={columns}
-          rowKey={(a) => a.appid}
-          rowClass={(a) => (ids.has(a.submission_id) ? 'picked' : undefined)}
-          testId="audit"
-          label={t('audits.title')}
-          empty={
-            filter.q || filter.user_version ? (
-              <EmptyNote title={t('audits.none')} />
-            ) : (
-              <EmptyNote title={t('audits.empty')} hint={t('audits.emptyHint')} />
-            )
-          }
-        />
+        {failed && <ProblemPanel stale error={failed.error} onRetry={() => void failed.refetch()} />}
+        {pages.room === 0 ? (
+          filter.q || filter.user_version ? (
+            <EmptyNote title={t('audits.none')} />
+          ) : (
+            <EmptyNote title={t('audits.empty')} hint={t('audits.emptyHint')} />
+          )
+        ) : (
+          <VirtualTable
+            columns={columns}
+            rows={rows}
+            total={pages.room}
+            rowKey={keyOf}
+            nameOf={(a) => a.appid}
+            rowClass={(a) => (chosen.has(a.submission_id) ? 'picked' : undefined)}
+            testId="audit"
+            label={t('audits.title')}
+            onSeen={pages.onSeen}
+          />
+        )}
       </div>
       {may && picked.size > 0 && (
         <section className="pickbar" aria-label={t('audits.title')} data-testid="pick-bar">
           <span role="status">{t('audits.picked', { n: picked.size })}</span>
-          <button type="button" className="plainbutton" onClick={() => setIds(new Set())} data-testid="pick-none">
+          {!complete && chosen !== found && (
+            <button
+              type="button"
+              className="plainbutton"
+              disabled={reading}
+              onClick={() => void pickFound()}
+              data-testid="pick-found"
+            >
+              {t('audits.pickFound')}
+            </button>
+          )}
+          <button type="button" className="plainbutton" onClick={() => setChosen(new Map())} data-testid="pick-none">
             {t('audits.clear')}
           </button>
           {deskActions(states).map((action) => (
@@ -340,7 +405,7 @@ function List({ filter, onResubmit }: { filter: AuditFilter; onResubmit: (ids: s
         {answer && acted && (
           <ManyResult
             answer={answer}
-            nameOf={(id) => names.get(id) ?? id}
+            nameOf={(id) => names.get(id)?.nick_name || names.get(id)?.appid || id}
             onAgain={(some) => {
               setAnswer(null);
               act(acted, some);
@@ -366,7 +431,6 @@ export default function AuditDesk() {
     q: filter.q || undefined,
     user_version: filter.user_version || undefined,
     rollout_id: filter.rollout_id || undefined,
-    limit: 50,
   };
   return (
     <>

@@ -4,7 +4,7 @@ import { useCallback, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router-dom';
 import { actOnMany } from '../api/audits';
-import { keys, type SubmissionFilter } from '../api/queries';
+import { keys, type SubmissionFilter, submissionPageQuery } from '../api/queries';
 import type { ManyAnswer, Rollout, SubmissionItem } from '../api/types';
 import { Button } from '../components/Button';
 import { useConfirm } from '../components/Confirm';
@@ -23,7 +23,7 @@ import { Trouble } from '../components/Trouble';
 import { toast } from '../components/toast';
 import { useFilter } from '../components/useFilter';
 import { useNow } from '../components/useNow';
-import { type Pages, useSubmissionPages } from '../components/usePages';
+import { aPage, type Pages, usePages } from '../components/usePages';
 import { VirtualTable } from '../components/VirtualTable';
 import { doable } from '../logic/bulk';
 import type { SubmissionAction } from '../logic/states';
@@ -138,7 +138,7 @@ function pickColumn(t: TFunction, { picked, all, pickAll, pick }: Picking): Colu
 
 interface BarProps {
   picked: Picked;
-  pages: Pages;
+  pages: Pages<SubmissionItem>;
   setPicked: (picked: Picked) => void;
 }
 
@@ -267,7 +267,7 @@ function PickBar({ picked, pages, setPicked }: BarProps) {
 function Board({ rollout, filter }: { rollout: Rollout; filter: SubmissionFilter }) {
   const { t } = useTranslation();
   const may = useCan('operator');
-  const pages = useSubmissionPages(filter);
+  const pages = usePages((cursor) => submissionPageQuery({ ...filter, limit: aPage }, cursor));
   const { rows, total, failed } = pages;
   const [picked, setPicked] = useState<Picked>(new Map());
   // Of what is picked and read again since, the newer state counts.
@@ -315,10 +315,10 @@ function Board({ rollout, filter }: { rollout: Rollout; filter: SubmissionFilter
           onSeen={pages.onSeen}
         />
       )}
-      {total > 0 && (
+      {(total ?? 0) > 0 && (
         <div className="more">
           <span className="faint" data-testid="list-total">
-            {t('common.total', { n: total })}
+            {t('common.total', { n: total ?? 0 })}
           </span>
         </div>
       )}

@@ -20,6 +20,7 @@ import { useNow } from '../components/useNow';
 import { paceOf } from '../logic/board';
 import { finishedPercent, type RolloutAction, rolloutActionsFor } from '../logic/states';
 import { absolute, told } from '../logic/time';
+import { CanaryHold } from './CanaryHold';
 import { RolloutEdit } from './RolloutEdit';
 import { RolloutMerchants } from './RolloutMerchants';
 import { RolloutRollback } from './RolloutRollback';
@@ -127,7 +128,8 @@ function Summary({ rollout }: { rollout: Rollout }) {
           {t('board.heldUntil', { time: told(Date.parse(rollout.held_until), now, i18n.language) })}
         </div>
       )}
-      {rollout.state === 'running' && rollout.pause_reason && (
+      {rollout.canary_hold && <CanaryHold rollout={rollout} hold={rollout.canary_hold} />}
+      {rollout.state === 'running' && !rollout.canary_hold && rollout.pause_reason && (
         <div className="banner" role="status" data-testid="waits-for">
           <b>{t('board.waits')}</b> {rollout.pause_reason}
         </div>
