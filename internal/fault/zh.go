@@ -958,6 +958,14 @@ func chinese(format string) (translated string, ok bool) {
 		return "该设置已被其他人修改，请重新读取。", true
 	case "Say which environment the messages go to.":
 		return "请填写消息要推送到的云环境。", true
+	case "The shares must add up to 100.":
+		return "各版本的流量比例合计必须为 100。", true
+	case "A share is 0 to 100.":
+		return "流量比例为 0 到 100。", true
+	case "WeChat did not divide the calls: %s":
+		return "微信没有调整流量：%s", true
+	case "WeChat did not release version %s. Look at it in the console.":
+		return "微信没有发布版本 %s，请到控制台查看。", true
 	case "A path begins with a slash, e.g. /wxcallback/biz.":
 		return "路径以斜杠开头，例如 /wxcallback/biz。", true
 	case "Name 1 to %d merchants.":

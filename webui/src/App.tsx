@@ -1,5 +1,5 @@
 import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { lazy, useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { createBrowserRouter, RouterProvider } from 'react-router-dom';
 import { ConfigProvider } from 'tdesign-react';
@@ -8,46 +8,55 @@ import { onSignedOut } from './api/client';
 import { Problem } from './api/problem';
 import { keys } from './api/queries';
 import { ConfirmProvider } from './components/Confirm';
+import { later } from './components/later';
 import { RouteFailure, Shell } from './components/Shell';
-import { SignIn } from './pages/SignIn';
 
 const page = {
+  SignIn: lazy(() => import('./pages/SignIn')),
   Dashboard: lazy(() => import('./pages/Dashboard')),
-  Authorizers: lazy(() => import('./pages/Authorizers')),
-  AuthorizerPage: lazy(() => import('./pages/AuthorizerPage')),
-  MerchantImport: lazy(() => import('./pages/MerchantImport')),
-  Links: lazy(() => import('./pages/Links')),
-  Registrations: lazy(() => import('./pages/Registrations')),
-  Templates: lazy(() => import('./pages/Templates')),
-  Rollouts: lazy(() => import('./pages/Rollouts')),
-  RolloutPage: lazy(() => import('./pages/RolloutPage')),
-  NewRollout: lazy(() => import('./pages/NewRollout')),
-  Profiles: lazy(() => import('./pages/Profiles')),
-  AuditDesk: lazy(() => import('./pages/AuditDesk')),
-  Messages: lazy(() => import('./pages/Messages')),
-  Deliveries: lazy(() => import('./pages/Deliveries')),
-  ForwardRules: lazy(() => import('./pages/ForwardRules')),
-  ForwardRulePage: lazy(() => import('./pages/ForwardRulePage')),
-  ForwardRuleForm: lazy(() => import('./pages/ForwardRuleForm')),
-  Proxy: lazy(() => import('./pages/Proxy')),
-  Notices: lazy(() => import('./pages/Notices')),
-  Tokens: lazy(() => import('./pages/Tokens')),
-  Platform: lazy(() => import('./pages/Platform')),
-  Simulator: lazy(() => import('./pages/Simulator')),
-  Account: lazy(() => import('./pages/Account')),
-  Users: lazy(() => import('./pages/Users')),
-  ApiKeys: lazy(() => import('./pages/ApiKeys')),
-  Security: lazy(() => import('./pages/Security')),
-  AuditLog: lazy(() => import('./pages/AuditLog')),
-  System: lazy(() => import('./pages/System')),
-  CloudEnvs: lazy(() => import('./pages/CloudEnvs')),
-  CloudEnvPage: lazy(() => import('./pages/CloudEnvPage')),
-  NotFound: lazy(() => import('./pages/NotFound')),
+  Authorizers: later(() => import('./pages/Authorizers')),
+  AuthorizerPage: later(() => import('./pages/AuthorizerPage')),
+  MerchantImport: later(() => import('./pages/MerchantImport')),
+  Links: later(() => import('./pages/Links')),
+  Registrations: later(() => import('./pages/Registrations')),
+  Templates: later(() => import('./pages/Templates')),
+  Rollouts: later(() => import('./pages/Rollouts')),
+  RolloutPage: later(() => import('./pages/RolloutPage')),
+  NewRollout: later(() => import('./pages/NewRollout')),
+  Profiles: later(() => import('./pages/Profiles')),
+  AuditDesk: later(() => import('./pages/AuditDesk')),
+  Messages: later(() => import('./pages/Messages')),
+  Deliveries: later(() => import('./pages/Deliveries')),
+  ForwardRules: later(() => import('./pages/ForwardRules')),
+  ForwardRulePage: later(() => import('./pages/ForwardRulePage')),
+  ForwardRuleForm: later(() => import('./pages/ForwardRuleForm')),
+  Proxy: later(() => import('./pages/Proxy')),
+  Notices: later(() => import('./pages/Notices')),
+  Tokens: later(() => import('./pages/Tokens')),
+  Platform: later(() => import('./pages/Platform')),
+  Simulator: later(() => import('./pages/Simulator')),
+  Account: later(() => import('./pages/Account')),
+  Users: later(() => import('./pages/Users')),
+  ApiKeys: later(() => import('./pages/ApiKeys')),
+  Security: later(() => import('./pages/Security')),
+  AuditLog: later(() => import('./pages/AuditLog')),
+  System: later(() => import('./pages/System')),
+  CloudEnvs: later(() => import('./pages/CloudEnvs')),
+  CloudEnvPage: later(() => import('./pages/CloudEnvPage')),
+  NotFound: later(() => import('./pages/NotFound')),
 };
 
 const router = createBrowserRouter(
   [
-    { path: '/sign-in', element: <SignIn />, errorElement: <RouteFailure /> },
+    {
+      path: '/sign-in',
+      element: (
+        <Suspense>
+          <page.SignIn />
+        </Suspense>
+      ),
+      errorElement: <RouteFailure />,
+    },
     {
       path: '/',
       element: <Shell />,

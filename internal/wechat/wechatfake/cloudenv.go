@@ -16,6 +16,8 @@ type CloudEnv struct {
 	AppIDs    []string `json:"appids"`    // bound
 	Created   int64    `json:"created"`
 
+	Services []*CloudService `json:"services"`
+
 	TokenOpen    bool     `json:"token_open"`
 	TokenPaths   []string `json:"token_paths"`
 	TokenVersion int      `json:"token_version"`
@@ -124,6 +126,7 @@ func (s *Server) createEnv(run bool) func(c *call) reply {
 			return fail(40097)
 		}
 		e := &CloudEnv{Env: fmt.Sprintf("%s-%d%s", in.Alias, len(s.st.CloudEnvs), random(6)), Alias: in.Alias, Run: run, Created: s.now().Unix()}
+		e.Services = sampleServices()
 		s.st.CloudEnvs = append(s.st.CloudEnvs, e)
 		if run {
 			return ok(fields{"env_id": e.Env})

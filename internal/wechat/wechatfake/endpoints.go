@@ -138,15 +138,19 @@ func (s *Server) endpoints() map[string]endpoint {
 		"/wxa/setbetaweappnickname":                   write(dev, s.renameTrial),
 
 		// cloud environments
-		"/componenttcb/describeenvs":             reading(component(s.describeEnvs)),
-		"/componenttcb/describecloudbaserunenvs": reading(component(s.describeRunEnvs)),
-		"/componenttcb/createenv":                durable(component(s.createEnv(false))),
-		"/componenttcb/createcloudbaserunenv":    durable(component(s.createEnv(true))),
-		"/componenttcb/batchgetenvid":            reading(component(s.envsOf)),
-		"/componenttcb/batchshareenv":            durable(component(s.shareEnv)),
-		"/tcb/usecloudaccesstoken":               component(s.useCloudToken),
-		"/tcb/getcallbackconfig":                 read(post, cloud, s.callbackConfig),
-		"/tcb/setcallbackconfig":                 write(cloud, s.setCallbackConfig),
+		"/componenttcb/describeenvs":               reading(component(s.describeEnvs)),
+		"/componenttcb/describecloudbaserunenvs":   reading(component(s.describeRunEnvs)),
+		"/componenttcb/createenv":                  durable(component(s.createEnv(false))),
+		"/componenttcb/createcloudbaserunenv":      durable(component(s.createEnv(true))),
+		"/componenttcb/batchgetenvid":              reading(component(s.envsOf)),
+		"/componenttcb/getcslist":                  reading(component(s.cloudServices)),
+		"/componenttcb/getcsversionlist":           reading(component(s.cloudVersions)),
+		"/componenttcb/batchsetcspropotion":        component(s.setCloudTraffic),
+		"/componenttcb/releasecloudbaserunversion": component(s.releaseCloudVersion),
+		"/componenttcb/batchshareenv":              durable(component(s.shareEnv)),
+		"/tcb/usecloudaccesstoken":                 component(s.useCloudToken),
+		"/tcb/getcallbackconfig":                   read(post, cloud, s.callbackConfig),
+		"/tcb/setcallbackconfig":                   write(cloud, s.setCallbackConfig),
 
 		// members, filing, users
 		"/wxa/bind_tester":                 write(dev, s.bindTester),

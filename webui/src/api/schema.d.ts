@@ -999,6 +999,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cloud-envs/{env}/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Services of an environment, as WeChat lists them */
+        get: operations["list-cloud-services"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloud-envs/{env}/services/{service}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have all calls of a service of 微信云托管 go to a version */
+        post: operations["release-cloud-version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloud-envs/{env}/services/{service}/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Divide the calls of a service of 云开发 among its versions */
+        put: operations["put-cloud-traffic"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cloud-envs/{env}/services/{service}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Versions of a service, as WeChat lists them */
+        get: operations["list-cloud-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cloud-envs/{env}/shares": {
         parameters: {
             query?: never;
@@ -3682,6 +3750,13 @@ export interface components {
             /** @enum {string} */
             push: "documented" | "code";
             /** @enum {string} */
+            services_cloudbase: "documented" | "unknown";
+            /**
+             * @description That they are released is documented; how they are listed is written for 云开发 only.
+             * @enum {string}
+             */
+            services_cloudrun: "documented" | "unknown";
+            /** @enum {string} */
             share_cloudbase: "documented" | "code";
             /**
              * @description Offering is documented; that confirmations can be asked about was seen in use only.
@@ -4731,6 +4806,16 @@ export interface components {
              */
             total: number | null;
         };
+        PageServiceView: {
+            items: components["schemas"]["ServiceView"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
         PageShareView: {
             items: components["schemas"]["ShareView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
@@ -4793,6 +4878,16 @@ export interface components {
         };
         PageUserInfo: {
             items: components["schemas"]["UserInfo"][];
+            /** @description Pass as cursor for the next page; empty on the last. */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description How many there are in all, null where it is not counted.
+             */
+            total: number | null;
+        };
+        PageVersionView: {
+            items: components["schemas"]["VersionView"][];
             /** @description Pass as cursor for the next page; empty on the last. */
             next_cursor: string;
             /**
@@ -4985,6 +5080,12 @@ export interface components {
             /** @description Of the service, e.g. /wxcallback/biz. */
             path: string;
         };
+        "Put-cloud-trafficRequest": {
+            /** @description By version, whole numbers that add up to 100; versions left out get none. */
+            percent: {
+                [key: string]: number;
+            };
+        };
         QueueView: {
             /** Format: int64 */
             available: number;
@@ -5130,6 +5231,9 @@ export interface components {
             remedies: string[];
             /** @description At most 10,000, the longest waiting first; one call takes 1,000. */
             submission_ids: string[];
+        };
+        "Release-cloud-versionRequest": {
+            version: string;
         };
         ReleaseSpec: {
             /** @description Growing percentages of the users, 1 to 100; after the last comes everybody. Empty: everybody at once. */
@@ -5403,6 +5507,15 @@ export interface components {
             };
             /** @description Where $APPID$ stood there is the sample's appid. */
             url: string;
+        };
+        ServiceView: {
+            created_at: string;
+            image_repo: string;
+            name: string;
+            /** @description In WeChat's words, as are the next four. */
+            status: string;
+            updated_at: string;
+            vpc_id: string;
         };
         SessionInfo: {
             /** Format: date-time */
@@ -5944,6 +6057,23 @@ export interface components {
             /** @description Signs in with a second factor. */
             totp: boolean;
             username: string;
+        };
+        VersionView: {
+            created_at: string;
+            /** Format: int64 */
+            max_replicas: number;
+            /** Format: int64 */
+            min_replicas: number;
+            name: string;
+            /**
+             * Format: int64
+             * @description Of the service's calls that go to it.
+             */
+            percent: number;
+            /** @description In WeChat's words, as are times and upload. */
+            status: string;
+            updated_at: string;
+            upload: string;
         };
         View: {
             /** @description What is wrong and what to do, for people. */
@@ -8654,6 +8784,142 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EnvView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-cloud-services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                env: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageServiceView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "release-cloud-version": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text up to 200 characters: a call repeated with it within a day gets the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                env: string;
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Release-cloud-versionRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-cloud-traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                env: string;
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Put-cloud-trafficRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageVersionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-cloud-versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                env: string;
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageVersionView"];
                 };
             };
             /** @description Error */

@@ -1,8 +1,8 @@
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useId, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { axisTime, stepTime } from '../logic/series';
 import type { Tone } from '../logic/states';
-import type { Drawing } from './chartDrawing';
+import { Drawing } from './Drawing';
 import { EmptyNote } from './QueryView';
 
 /** ChartSeries is one row of numbers, one for each time; null where nothing is known. */
@@ -13,8 +13,6 @@ export interface ChartSeries {
   values: readonly (number | null)[];
   /** kind: bars of all series stand on each other; lines are on their own. */
   kind: 'bar' | 'line';
-  /** axis: a series with other units is measured on the right. */
-  axis?: 'left' | 'right';
   /** format writes a value with its unit, for people. */
   format?: (value: number) => string;
   /** total stands beside the name, below the chart. */
@@ -74,18 +72,14 @@ function Table({ label, times, step, series, write }: Props & { write: Write }) 
 
 type Write = (series: ChartSeries, i: number) => string;
 
-/** Chart draws numbers over time, as bars and lines. The part that draws is loaded when the first chart is shown. */
+/** Chart draws numbers over time, as bars and lines. */
 export function Chart(props: Props) {
   const { label, summary, times, step, series, empty, height = 200, testId = 'chart' } = props;
   const { t, i18n } = useTranslation();
   const language = i18n.language;
-  const canvas = useRef<HTMLDivElement>(null);
-  const drawing = useRef<Drawing>(undefined);
-  const place = useRef(-1);
+  const [place, setPlace] = useState(-1);
   const [told, setTold] = useState('');
   const [asTable, setAsTable] = useState(false);
-  const [failed, setFailed] = useState(false);
-  const [drawn, setDrawn] = useState(false);
   const summaryId = useId();
 
   const write: Write = (s, i) => {
@@ -97,70 +91,29 @@ export function Chart(props: Props) {
     [stepTime(times[i] ?? 0, step, language), ...series.map((s) => `${s.name} ${write(s, i)}`)].join('; ');
 
   const nothing = series.every((s) => s.values.every((v) => !v));
-  const table = asTable || failed;
-  const shown = !nothing && !table;
-
-  const content = {
-    times,
-    series,
-    label: (at: number) => axisTime(at, language),
-    heading: (i: number) => stepTime(times[i] ?? 0, step, language),
-    write,
-    number: (value: number) => new Intl.NumberFormat(language, { notation: 'compact' }).format(value),
-  };
-  const latest = useRef(content);
-  latest.current = content;
-
-  useEffect(() => {
-    const box = canvas.current;
-    if (!shown || !box) return;
-    let over = false;
-    import('./chartDrawing').then(
-      ({ draw }) => {
-        if (over) return;
-        drawing.current = draw(box);
-        drawing.current.show(latest.current);
-        setDrawn(true);
-      },
-      () => setFailed(true),
-    );
-    return () => {
-      over = true;
-      drawing.current?.end();
-      drawing.current = undefined;
-      setDrawn(false);
-    };
-  }, [shown]);
-
-  const news = JSON.stringify([language, times, series.map((s) => [s.name, s.tone, s.values])]);
-  useEffect(() => {
-    if (news) drawing.current?.show(latest.current);
-  }, [news]);
 
   function move(event: KeyboardEvent) {
     const last = times.length - 1;
-    const from = place.current < 0 ? last + 1 : place.current;
+    const from = place < 0 ? last + 1 : place;
     const to = { ArrowLeft: from - 1, ArrowRight: from + 1, Home: 0, End: last }[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    place.current = Math.min(last, Math.max(0, to));
-    drawing.current?.point(place.current);
-    setTold(tell(place.current));
+    const next = Math.min(last, Math.max(0, to));
+    setPlace(next);
+    setTold(tell(next));
   }
 
   return (
-    <figure className="chart" data-testid={testId} data-drawn={drawn || undefined}>
+    <figure className="chart" data-testid={testId}>
       {nothing ? (
         <div className="chart__empty" style={{ minHeight: height }}>
           {empty ?? <EmptyNote title={t('chart.empty')} />}
         </div>
-      ) : table ? (
+      ) : asTable ? (
         <Table {...props} write={write} />
       ) : (
         <div
-          ref={canvas}
           className="chart__canvas"
-          style={{ height }}
           role="img"
           aria-label={label}
           aria-describedby={summaryId}
@@ -168,11 +121,22 @@ export function Chart(props: Props) {
           tabIndex={0}
           onKeyDown={move}
           onBlur={() => {
-            place.current = -1;
+            setPlace(-1);
             setTold('');
-            drawing.current?.point(-1);
           }}
-        />
+        >
+          <Drawing
+            times={times}
+            series={series}
+            height={height}
+            label={(at) => axisTime(at, language)}
+            heading={(i) => stepTime(times[i] ?? 0, step, language)}
+            write={write}
+            number={(value) => new Intl.NumberFormat(language, { notation: 'compact' }).format(value)}
+            place={Math.min(place, times.length - 1)}
+            onPlace={setPlace}
+          />
+        </div>
       )}
       <span className="offscreen" id={summaryId}>
         {summary} {t('chart.keys')}
@@ -190,17 +154,15 @@ export function Chart(props: Props) {
               </li>
             ))}
           </ul>
-          {!failed && (
-            <button
-              type="button"
-              className="chart__switch"
-              aria-pressed={asTable}
-              onClick={() => setAsTable(!asTable)}
-              data-testid="chart-as-table"
-            >
-              {t('chart.asTable')}
-            </button>
-          )}
+          <button
+            type="button"
+            className="chart__switch"
+            aria-pressed={asTable}
+            onClick={() => setAsTable(!asTable)}
+            data-testid="chart-as-table"
+          >
+            {t('chart.asTable')}
+          </button>
         </figcaption>
       )}
     </figure>

@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, Navigate, NavLink, Outlet, useLocation, useNavigationType, useRouteError } from 'react-router-dom';
 import {
@@ -32,6 +32,7 @@ import { Drawer } from 'tdesign-react';
 import { componentQuery, keys, metaQuery, sessionQuery } from '../api/queries';
 import { switchLanguage } from '../i18n';
 import { Button } from './Button';
+import { later } from './later';
 import { ModalBody } from './ModalBody';
 import { Palette } from './Palette';
 import { ProblemPanel } from './ProblemPanel';
@@ -88,7 +89,7 @@ const groups = [
   },
 ] as const;
 
-const SecondFactorRequired = lazy(() => import('../pages/SecondFactorRequired'));
+const SecondFactorRequired = later(() => import('../pages/SecondFactorRequired'));
 
 type PlaceKey = (typeof groups)[number]['places'][number]['key'];
 

@@ -21,7 +21,6 @@ export const adminEn: typeof adminZhCN = {
     byHand: 'If it cannot be scanned, type this key in (time based, 6 digits, 30 seconds):',
     type: 'Enter the code that the app shows',
     code: 'Code',
-    codeOrRecovery: 'Code or recovery code',
     codeHint: 'Six digits, new every 30 seconds; each counts once.',
     turnOn: 'Turn on',
     codes: 'Recovery codes',

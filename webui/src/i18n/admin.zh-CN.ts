@@ -19,7 +19,6 @@ export const adminZhCN = {
     byHand: '扫不了码时，手动输入这个密钥（按时间、6 位、30 秒）：',
     type: '输入应用显示的验证码',
     code: '验证码',
-    codeOrRecovery: '验证码或恢复码',
     codeHint: '6 位数字，每 30 秒更换，每个只能用一次。',
     turnOn: '开启',
     codes: '恢复码',

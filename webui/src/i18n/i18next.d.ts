@@ -1,9 +1,10 @@
 import 'i18next';
-import type { Catalogue } from './zh-CN';
+import type { startZhCN } from './start.zh-CN';
+import type { zhCN } from './zh-CN';
 
 declare module 'i18next' {
   interface CustomTypeOptions {
     defaultNS: 'translation';
-    resources: { translation: Catalogue };
+    resources: { translation: typeof startZhCN & typeof zhCN };
   }
 }

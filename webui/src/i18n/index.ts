@@ -2,7 +2,6 @@ import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
 import { setApiLanguage } from '../api/client';
 import { chooseLanguage, type Language } from './language';
-import { zhCN } from './zh-CN';
 
 const remembered = 'wxsteward.language';
 
@@ -14,11 +13,32 @@ function stored(): string | null {
   }
 }
 
+const parts = {
+  start: {
+    'zh-CN': async () => (await import('./start.zh-CN')).startZhCN,
+    en: async () => (await import('./start.en')).startEn,
+  },
+  rest: {
+    'zh-CN': async () => (await import('./zh-CN')).zhCN,
+    en: async () => (await import('./en')).en,
+  },
+};
+
+// What the pages shown so far need, and in which languages. Both grow while something loads.
+const needed: (keyof typeof parts)[] = ['start'];
+const spoken = new Set<Language>();
+
 async function load(language: Language) {
-  if (language === 'en' && !i18next.hasResourceBundle('en', 'translation')) {
-    const { en } = await import('./en');
-    i18next.addResourceBundle('en', 'translation', en);
+  spoken.add(language);
+  for (const part of needed) {
+    i18next.addResourceBundle(language, 'translation', await parts[part][language](), true);
   }
+}
+
+/** allTexts is done when the texts of every page are there, not only those of the first. */
+export async function allTexts(): Promise<void> {
+  if (!needed.includes('rest')) needed.push('rest');
+  await Promise.all([...spoken].map(load));
 }
 
 function tell(language: Language) {
@@ -29,16 +49,13 @@ function tell(language: Language) {
 export async function startI18n(): Promise<void> {
   const language = chooseLanguage(stored(), navigator.languages);
   await i18next.use(initReactI18next).init({
-    lng: 'zh-CN',
-    fallbackLng: 'zh-CN',
-    resources: { 'zh-CN': { translation: zhCN } },
+    lng: language,
+    fallbackLng: false,
+    resources: {},
     interpolation: { escapeValue: false },
     returnNull: false,
   });
-  if (language === 'en') {
-    await load('en');
-    await i18next.changeLanguage('en');
-  }
+  await load(language);
   tell(language);
 }
 

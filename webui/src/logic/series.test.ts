@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { axisTime, fillSteps, stepTime, ticks } from './series';
+import { axisTime, fillSteps, grid, stepTime, ticks } from './series';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -9,6 +9,19 @@ describe('fillSteps', () => {
     const { times, values } = fillSteps([{ at: 2 * minute + 5, value: 7 }], minute, minute, 4 * minute, 0);
     expect(times).toEqual([minute, 2 * minute, 3 * minute]);
     expect(values).toEqual([0, 7, 0]);
+  });
+});
+
+describe('grid', () => {
+  it.each([
+    [0, [0, 1]],
+    [1, [0, 1]],
+    [3, [0, 1, 2, 3]],
+    [4, [0, 2, 4]],
+    [97, [0, 50, 100]],
+    [1234, [0, 500, 1000, 1500]],
+  ])('measures up to %d in few whole steps', (most, steps) => {
+    expect(grid(most)).toEqual(steps);
   });
 });
 

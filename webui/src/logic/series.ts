@@ -50,6 +50,14 @@ export function ticks(times: readonly number[], most: number): Set<number> {
   return chosen;
 }
 
+/** grid are even steps from zero to at least the most, about three of them, whole and easy to read. */
+export function grid(most: number): number[] {
+  const rough = Math.max(1, most / 3);
+  const ten = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((n) => n * ten).find((n) => n >= rough) ?? rough;
+  return Array.from({ length: Math.max(1, Math.ceil(most / step)) + 1 }, (_, i) => i * step);
+}
+
 /** dayName is a day with the month never to be taken for the day. */
 function dayName(at: number, language: string): string {
   const month = language.startsWith('zh') ? 'numeric' : 'short';

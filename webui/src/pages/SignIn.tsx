@@ -43,7 +43,7 @@ function Failure({ problem, code }: { problem: Problem; code: boolean }) {
   return <ProblemPanel error={problem} />;
 }
 
-export function SignIn() {
+export default function SignIn() {
   const { t } = useTranslation();
   const client = useQueryClient();
   const [params] = useSearchParams();
