@@ -166,7 +166,6 @@ func (e *Env) Until(what string, done func() bool) {
 	require.Eventually(e.T, done, 30*time.Second, 10*time.Millisecond, "%s; log:\n%s", what, e.Log)
 }
 
-// Merchant adds an account to WeChat and, where jobs are worked, has it authorize and waits until it is on record with its
 // Merchant adds an account to WeChat, has it authorize and waits until it is on record with its details.
 func (e *Env) Merchant(m wechatfake.Merchant) {
 	e.T.Helper()
