@@ -229,7 +229,7 @@ func (s *Service) failLink(ctx context.Context, tx pgx.Tx, x exchange, now time.
 	return publishLink(ctx, tx, l.ID, x.AppID, linkFailed)
 }
 
-// errWithdrawnSince: the merchant is marked as withdrawn at or after the time of this authorization.
+// withdrawnSinceError: the merchant is marked as withdrawn at or after the time of this authorization.
 type withdrawnSinceError struct{ at time.Time }
 
 func (withdrawnSinceError) Error() string { return "withdrawn since" }

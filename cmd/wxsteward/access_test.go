@@ -230,7 +230,10 @@ func publicRoutes() map[string]struct {
 		// Pages for merchants: the link's id is the key.
 		"GET /authorize/:link_id": {"/authorize/none", 404}, "HEAD /authorize/:link_id": {"/authorize/none", 404},
 		"GET /authorize/:link_id/callback": {"/authorize/none/callback", 404}, "GET /authorize/:link_id/go": {"/authorize/none/go", 404},
-		"GET /authorize/:link_id/poster": {"/authorize/none/poster", 404}, "GET /authorize/:link_id/qr.png": {"/authorize/none/qr.png", 404},
+		"GET /authorize/registrations/:id":          {"/authorize/registrations/nosuch", 404},
+		"GET /authorize/registrations/:id/go":       {"/authorize/registrations/nosuch/go", 404},
+		"GET /authorize/registrations/:id/callback": {"/authorize/registrations/nosuch/callback?state=x&ticket=y", 404},
+		"GET /authorize/:link_id/poster":            {"/authorize/none/poster", 404}, "GET /authorize/:link_id/qr.png": {"/authorize/none/qr.png", 404},
 		"GET /authorize/:link_id/qr.svg": {"/authorize/none/qr.svg", 404}, "GET /authorize/:link_id/state": {"/authorize/none/state", 404},
 		"GET /authorize/assets/:version/:name": {"/authorize/assets/0/none", 404},
 		// Mini programs.

@@ -294,7 +294,7 @@ func TestNoSecretInErrors(t *testing.T) {
 			func(ctx context.Context, m *wechat.Authorizer) error { return m.Release(ctx) },
 			func(ctx context.Context, m *wechat.Authorizer) error { return m.UndoAudit(ctx) },
 		} {
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			err := call(ctx, newClient(srv.URL).Authorizer(merchantAppID, twoTokens()))
 			cancel()
 			requireClean(t, err)
