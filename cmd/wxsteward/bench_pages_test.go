@@ -61,7 +61,7 @@ func BenchmarkPages(b *testing.B) {
 		b.Log("no npm: the pages are not opened")
 		return
 	}
-	browser := exec.CommandContext(b.Context(), "npm", "run", "e2e", "--", "speed") //nolint:gosec // nothing of it comes from outside
+	browser := exec.CommandContext(b.Context(), "npm", "run", "e2e", "--", "speed")
 	browser.Dir = "../../webui"
 	browser.Env = append(os.Environ(), "E2E_URL=http://"+w.address, "E2E_USERNAME=admin", "E2E_PASSWORD="+testPassword, "E2E_ROLLOUT="+rollout, "E2E_PART=speed")
 	out, err := browser.CombinedOutput()
