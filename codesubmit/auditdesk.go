@@ -115,7 +115,7 @@ type RejectionGroup struct {
 	IDs    []int64 // at most mostInGroup
 }
 
-// mostInGroup is how many submissions of a group are named, so that all can be mended at once; one call takes mostAtOnce.
+// mostInGroup is how many submissions of a group are named, so that all can be mended, a thousand with each call.
 const mostInGroup = 10000
 
 // Summary counts the audit desk and groups its rejections.

@@ -67,11 +67,11 @@ func (e *shops) effective(path string, appids ...string) (n int) {
 	return n
 }
 
-func waitsUntil(t testing.TB, sub map[string]any) time.Time {
-	t.Helper()
+func waitsUntil(tb testing.TB, sub map[string]any) time.Time {
+	tb.Helper()
 	text, _ := sub["wait_until"].(string)
 	at, err := time.Parse(time.RFC3339, text)
-	require.NoError(t, err, "%v", sub)
+	require.NoError(tb, err, "%v", sub)
 	return at
 }
 

@@ -12,9 +12,6 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
-// mostAtOnce is how many submissions one call may name.
-const mostAtOnce = 1000
-
 // ManyResult is what came of an action on many submissions.
 type ManyResult struct {
 	Done   []int64
