@@ -43,7 +43,7 @@ func TestAuditLog(t *testing.T) {
 		{"victor", "GET", "/api/v1/secret/7", "show-secret", "7", "refused", 403},
 		{"victor", "POST", "/api/v1/things", "create-thing", "", "refused", 403},
 		{"victor", "POST", "/api/v1/session", "sign-in", "", "ok", 200},
-		{"root", "POST", "/api/v1/users", "create-user", id, "ok", 201},
+		{"root", "POST", "/api/v1/users", "create-user", id + "/victor", "ok", 201},
 		{"root", "POST", "/api/v1/session", "sign-in", "", "ok", 200},
 		{"intruder", "POST", "/api/v1/session", "sign-in", "", "refused", 401},
 	}
@@ -115,6 +115,30 @@ func items(t *testing.T, r reply) []any {
 	list, ok := r.body["items"].([]any)
 	require.True(t, ok, r.text)
 	return list
+}
+
+func TestWhatWasCreatedIsFoundByName(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t)
+	root := s.root(t)
+	for _, made := range []struct {
+		path, body string
+		words      []string
+	}{
+		{"/users", `{"username":"olga.reed","password":"a long password","role":"viewer"}`, []string{"olga", "olga.reed", "reed"}},
+		{"/api-keys", `{"name":"Orders/北京 shop","role":"viewer"}`, []string{"orders", "%E5%8C%97%E4%BA%AC", "shop"}},
+	} {
+		r := root.do(http.MethodPost, made.path, made.body)
+		require.Equal(t, http.StatusCreated, r.status, r.text)
+		id, _ := r.body["id"].(string)
+		require.Equal(t, http.StatusNoContent, root.do(http.MethodDelete, made.path+"/"+id, "").status)
+		for _, q := range made.words {
+			require.Len(t, items(t, root.do(http.MethodGet, "/audit-log?q=create+"+q, "")), 1, q)
+		}
+		// The id still finds what happened to it afterwards.
+		require.Len(t, items(t, root.do(http.MethodGet, "/audit-log?q=create&target="+id, "")), 1)
+		require.Len(t, items(t, root.do(http.MethodGet, "/audit-log?q=delete&target="+id, "")), 1)
+	}
 }
 
 //nolint:tparallel // its parts build on each other

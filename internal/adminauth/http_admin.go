@@ -79,7 +79,7 @@ func (s *Service) routeUsers(api huma.API) {
 			return nil, err
 		}
 		info := userInfo(a)
-		SetTarget(ctx, info.ID)
+		SetTarget(ctx, info.ID+"/"+info.Username)
 		return &userOutput{info}, nil
 	})
 
@@ -183,7 +183,7 @@ func (s *Service) routeKeys(api huma.API) {
 			return nil, err
 		}
 		info := keyInfo(k)
-		SetTarget(ctx, info.ID)
+		SetTarget(ctx, info.ID+"/"+info.Name)
 		return &struct{ Body NewKey }{NewKey{info, secret.Reveal()}}, nil
 	})
 

@@ -88,7 +88,8 @@ func callFrom(ctx context.Context) *call {
 	return c
 }
 
-// SetTarget names in the audit log what the call is about, where the address does not: the id of what was created.
+// SetTarget names in the audit log what the call is about, where the address does not: the id of what was created, and after a slash its
+// name where people look for it by that.
 func SetTarget(ctx context.Context, target string) {
 	if c := callFrom(ctx); c != nil {
 		c.target = target

@@ -241,6 +241,7 @@ test('an API key works until it is revoked, and the audit log tells it all', asy
   await page.getByTestId('search').locator('input').fill('orders');
   await expect(page.getByTestId('outcome-refused').first()).toBeVisible();
   await expect(page.locator('tbody')).toContainText(`key:${keyName}`);
+  await expect(page.locator('tbody')).toContainText(`/${keyName}`); // its creation, by its name
   await shot(page, '113-audit-search');
   await page.goto('/admin/audit-log?action=delete-api-key');
   await page.locator('[data-testid^="open-"]').first().click();
@@ -306,8 +307,35 @@ test('an environment is made and shared with a mini program, whose administrator
   await page.getByTestId(`open-share-${appid}`).click();
   await expect(detail.getByTestId('share-state-confirmed')).toBeVisible();
   await expect(detail.getByTestId('push-form')).toBeVisible();
+  await detail.getByTestId('push-form').locator('label').first().click();
+  await field(detail, 'push-path').fill('wxcallback');
+  await expect(detail.getByTestId('error-push-path')).toBeVisible();
+  await expect(detail.getByTestId('save-push')).toBeDisabled();
+  await field(detail, 'push-path').fill('/wxcallback/shop');
+  await detail.getByTestId('choice-push-format-xml').click();
+  await detail.getByTestId('save-push').click();
+  await confirm(page);
+  await page.reload();
+  await expect(field(detail, 'push-path')).toHaveValue('/wxcallback/shop');
+  await expect(detail.getByTestId('choice-push-format-xml').locator('input')).toBeChecked();
   await shot(page, '120-shared');
   await page.getByTestId('close').click();
+
+  // A new version gets a tenth of the calls, then all.
+  const service = page.getByTestId('service-shop');
+  await service.getByTestId('percent-shop-002').fill('10');
+  await expect(service.getByTestId('percent-sum')).toContainText('110%');
+  await expect(service.getByTestId('divide-shop')).toBeDisabled();
+  await service.getByTestId('percent-shop-001').fill('90');
+  await service.getByTestId('divide-shop').click();
+  await shot(page, '123-traffic-asked');
+  await confirm(page);
+  await page.reload();
+  await expect(service.getByTestId('percent-shop-001')).toHaveValue('90');
+  await expect(service.getByTestId('percent-shop-002')).toHaveValue('10');
+  await expect(service.getByTestId('percent-shop-003')).toHaveText('0%'); // it was not built
+  await service.scrollIntoViewIfNeeded();
+  await shot(page, '124-services');
 
   await page.getByTestId('token-form').locator('label').first().click();
   await field(page, 'token-paths').fill('wxa/getwxacodeunlimit');
@@ -320,4 +348,59 @@ test('an environment is made and shared with a mini program, whose administrator
   await page.setViewportSize({ width: 390, height: 844 });
   await fits(page);
   await shot(page, '122-phone-env');
+});
+
+test('a version of a Cloud Run service is released to all, and what WeChat has not confirmed is marked', async ({
+  page,
+}) => {
+  const admin = new Admin(page);
+  await admin.signIn();
+  await admin.open('cloudEnvs');
+  await page.getByTestId('new-env').click();
+  await page.getByTestId('choice-env-kind-cloudrun').click();
+  await field(page, 'env-alias').fill(`run-${Date.now()}`);
+  await page.getByTestId('create-env').click();
+  const services = page.getByTestId('cloud-services');
+  await expect(services.getByTestId('not-confirmed')).toBeVisible();
+  await expect(services.getByTestId('release-shop-003')).toHaveCount(0);
+  await services.getByTestId('release-shop-002').click();
+  await shot(page, '125-release-asked');
+  await confirm(page);
+  await expect(services.getByTestId('percent-shop-002')).toHaveText('100%');
+  await expect(services.getByTestId('percent-shop-001')).toHaveText('0%');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await fits(page);
+  await services.scrollIntoViewIfNeeded();
+  await shot(page, '126-phone-services');
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await shot(page, '127-run-env');
+});
+
+test('a job can be discarded and tried again', async ({ page }) => {
+  const admin = new Admin(page);
+  await admin.signIn();
+  // WeChat's list fails, so that the synchronization is tried again with growing pauses.
+  const list = '/cgi-bin/component/api_get_authorizer_list';
+  await send(page, 'POST', '/simulator/_control/faults', { path: list, mode: 'http', times: 100 });
+  await send(page, 'POST', '/api/v1/authorizers/sync');
+  await admin.open('system');
+  await page.getByTestId('tab-jobs').click();
+  const row = page.getByRole('row').filter({ hasText: 'authorize_sync' });
+  await page.getByTestId('filter-job-state').selectOption('retryable');
+  await expect(row.getByTestId('job-state-retryable')).toBeVisible({ timeout: 60_000 });
+  await row.locator('[data-testid^="discard-"]').click();
+  await shot(page, '128-discard-asked');
+  await confirm(page);
+  await send(page, 'DELETE', '/simulator/_control/faults');
+
+  await page.getByTestId('filter-job-state').selectOption('discarded');
+  await row.locator('[data-testid^="open-job-"]').click();
+  const detail = page.getByTestId('job-detail');
+  await expect(detail.getByTestId('job-state-discarded')).toBeVisible();
+  await detail.getByTestId('job-retry').click();
+  await confirm(page);
+  await expect(detail.getByTestId('job-state-discarded')).toHaveCount(0);
+  await page.getByTestId('close').click();
+  await page.getByTestId('filter-job-state').selectOption('completed');
+  await expect(row.first()).toBeVisible({ timeout: 60_000 });
 });

@@ -106,6 +106,23 @@ export const cloudEnvsQuery = queryOptions({
   queryFn: ({ signal }) => call(api.GET('/cloud-envs', { signal })),
 });
 
+export function cloudServicesQuery(env: string) {
+  return queryOptions({
+    queryKey: [...adminKeys.cloudEnvs, env, 'services'],
+    retry: false,
+    queryFn: ({ signal }) => call(api.GET('/cloud-envs/{env}/services', { params: { path: { env } }, signal })),
+  });
+}
+
+export function cloudVersionsQuery(env: string, service: string) {
+  return queryOptions({
+    queryKey: [...adminKeys.cloudEnvs, env, 'services', service],
+    retry: false,
+    queryFn: ({ signal }) =>
+      call(api.GET('/cloud-envs/{env}/services/{service}/versions', { params: { path: { env, service } }, signal })),
+  });
+}
+
 export function cloudTokenQuery(env: string) {
   return queryOptions({
     queryKey: [...adminKeys.cloudEnvs, env, 'token'],

@@ -91,6 +91,8 @@ export type SystemState = Get<'/system'>;
 export type Job = Item<'/jobs'>;
 export type CloudEnv = Item<'/cloud-envs'>;
 export type CloudEnvs = Get<'/cloud-envs'>;
+export type CloudService = Item<'/cloud-envs/{env}/services'>;
+export type CloudVersion = Item<'/cloud-envs/{env}/services/{service}/versions'>;
 export type CloudShare = Item<'/cloud-shares'>;
 export type CloudPush = Get<'/authorizers/{appid}/cloud-push'>;
 

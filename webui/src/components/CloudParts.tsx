@@ -3,15 +3,25 @@ import type { CloudShare } from '../api/types';
 import { shareTone } from '../logic/cloudenvs';
 import { ToneTag } from './StateTag';
 
+function Mark({ text, hint, testId }: { text: string; hint: string; testId: string }) {
+  return (
+    <span className="tag tag--action" title={hint} data-testid={testId}>
+      <i aria-hidden="true" />
+      {text}
+    </span>
+  );
+}
+
 /** SeenInUse marks what WeChat has not written down. */
 export function SeenInUse() {
   const { t } = useTranslation();
-  return (
-    <span className="tag tag--action" title={t('cloud.seenHint')} data-testid="seen-in-use">
-      <i aria-hidden="true" />
-      {t('cloud.seen')}
-    </span>
-  );
+  return <Mark text={t('cloud.seen')} hint={t('cloud.seenHint')} testId="seen-in-use" />;
+}
+
+/** NotConfirmed marks what WeChat has written down about something else only. */
+export function NotConfirmed() {
+  const { t } = useTranslation();
+  return <Mark text={t('cloud.unconfirmed')} hint={t('cloud.servicesUnknown')} testId="not-confirmed" />;
 }
 
 export function ShareTag({ state }: { state: CloudShare['state'] }) {

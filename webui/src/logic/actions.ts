@@ -58,6 +58,8 @@ const actions: readonly (readonly [string, string, string])[] = [
   ['retry-cloud-share', '重新共享云环境', 'Share anew'],
   ['check-cloud-shares', '查询共享状态', 'Ask about shares'],
   ['put-cloud-token', '设置微信令牌', 'Set cloud token'],
+  ['put-cloud-traffic', '调整云服务流量', 'Set traffic of a cloud service'],
+  ['release-cloud-version', '全量发布云服务版本', 'Release a cloud service version'],
   ['add-template', '添加模板', 'Add template'],
   ['delete-template', '删除模板', 'Delete template'],
   ['create-rollout', '新建发布', 'Create rollout'],

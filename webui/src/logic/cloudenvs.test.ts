@@ -1,5 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { aliasFits, badPath, mayAskAgain, momentOf, pathLines, seen, shareStates, shareTone, words } from './cloudenvs';
+import {
+  aliasFits,
+  badPath,
+  mayAskAgain,
+  momentOf,
+  pathLines,
+  percents,
+  seen,
+  shareStates,
+  shareTone,
+  takesCalls,
+  words,
+} from './cloudenvs';
 
 describe('cloud environments', () => {
   it('takes names as WeChat does', () => {
@@ -15,6 +27,20 @@ describe('cloud environments', () => {
     expect(words('subnet-1， subnet-2,subnet-1')).toEqual(['subnet-1', 'subnet-2']);
   });
 
+  it('adds up how calls are divided, and takes nonsense for nothing', () => {
+    const versions = [
+      { name: 'a', percent: 100 },
+      { name: 'b', percent: 0 },
+    ];
+    expect(percents(versions, {})).toEqual({ percent: { a: 100, b: 0 }, sum: 100 });
+    expect(percents(versions, { a: '90', b: '5' })).toEqual({ percent: { a: 90, b: 5 }, sum: 95 });
+    expect(percents(versions, { a: '-1', b: '' }).sum).toBe(0);
+    expect(['normal', 'running', 'build_fail', 'creating'].filter((status) => takesCalls({ status }))).toEqual([
+      'normal',
+      'running',
+    ]);
+  });
+
   it('marks what was only seen in use', () => {
     const evidence = {
       list_cloudbase: 'documented',
@@ -25,6 +51,8 @@ describe('cloud environments', () => {
       share_cloudrun: 'code',
       token: 'documented',
       push: 'documented',
+      services_cloudbase: 'documented',
+      services_cloudrun: 'unknown',
     } as const;
     expect(seen(evidence, 'create', 'cloudrun')).toBe(true);
     expect(seen(evidence, 'create', 'cloudbase')).toBe(false);

@@ -1,4 +1,4 @@
-import type { CloudEnvs, CloudShare } from '../api/types';
+import type { CloudEnvs, CloudShare, CloudVersion } from '../api/types';
 import type { Tone } from './states';
 
 export type CloudKind = 'cloudbase' | 'cloudrun';
@@ -54,4 +54,19 @@ export function words(text: string): string[] {
 /** momentOf reads a time of WeChat's, which is seconds or words; words stay as they are. */
 export function momentOf(text: string): string {
   return /^\d{10}$/.test(text) ? new Date(Number(text) * 1000).toISOString() : text;
+}
+
+/** takesCalls: a version that is not there yet, or not any more, takes none. The states are WeChat's words and not all known. */
+export function takesCalls({ status }: Pick<CloudVersion, 'status'>): boolean {
+  return !/fail|creating|building|deleting/.test(status);
+}
+
+/** percents are the versions' shares of the calls as typed, and what they add up to. */
+export function percents(versions: readonly Pick<CloudVersion, 'name' | 'percent'>[], typed: Record<string, string>) {
+  const percent: Record<string, number> = {};
+  for (const v of versions) {
+    const text = typed[v.name] ?? String(v.percent);
+    percent[v.name] = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  }
+  return { percent, sum: Object.values(percent).reduce((sum, p) => sum + p, 0) };
 }

@@ -67,7 +67,7 @@ function Entry({
             t('auditLog.target'),
             entry.target && (
               <span key="target">
-                <code>{entry.target}</code> {narrow('target', entry.target)}
+                <code>{entry.target}</code> {narrow('target', entry.target.split('/', 1)[0] ?? '')}
               </span>
             ),
           ],

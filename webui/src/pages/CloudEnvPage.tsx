@@ -9,6 +9,7 @@ import { asProblem, fieldErrors, type Problem } from '../api/problem';
 import type { CloudEnv, CloudPush, CloudShare } from '../api/types';
 import { Button } from '../components/Button';
 import { SeenInUse, ShareTag } from '../components/CloudParts';
+import { CloudServices } from '../components/CloudServices';
 import { useConfirm } from '../components/Confirm';
 import { CopyLine } from '../components/Copy';
 import { type Column, DataList, itemsOf } from '../components/DataList';
@@ -490,6 +491,7 @@ export default function CloudEnvPage() {
                 />
                 {env.evidence === 'code' && <p className="muted">{t('cloud.seenHint')}</p>}
               </Panel>
+              <CloudServices env={env} />
               <Shares env={env} />
               <Token env={env.env} />
             </div>
