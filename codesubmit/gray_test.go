@@ -99,6 +99,7 @@ func TestGrayStepsKeepToTheWindow(t *testing.T) {
 	china := time.FixedZone("UTC+8", 8*3600)
 	now := e.Now().In(china) // to 02:30 of the next day in China
 	e.Pass(time.Date(now.Year(), now.Month(), now.Day()+1, 2, 30, 0, 0, china).Sub(now))
+	e.newTicket()
 	terms := gray([]int{10, 50}, "3h")
 	terms["release"].(map[string]any)["window"] = "* 2-3 * * *"
 	e.roll("2.3.0", terms, shop)
@@ -113,6 +114,7 @@ func TestGrayStepsKeepToTheWindow(t *testing.T) {
 	e.do(http.MethodPost, "/submissions/"+e.submissionID(shop)+"/release", nil) // by hand: ignores the window
 	e.atStep(shop, 50)
 	e.Pass(20 * time.Hour)
+	e.newTicket()
 	e.until(shop, "released")
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -82,7 +83,8 @@ type Proxy struct {
 	log       *slog.Logger
 	transport *http.Transport
 	state     atomic.Pointer[proxyState] // nil: not read yet
-	ended     context.Context            // ends upgraded connections, which no server waits for
+	loading   sync.Mutex
+	ended     context.Context // ends upgraded connections, which no server waits for
 	end       context.CancelFunc
 }
 
@@ -279,6 +281,8 @@ func (p *Proxy) warnDefault(ctx context.Context) {
 
 // load reads the setting and puts it in force.
 func (p *Proxy) load(ctx context.Context) (*proxyState, error) {
+	p.loading.Lock() // what was read earlier must not come into force later
+	defer p.loading.Unlock()
 	raw, stored, err := p.deps.Settings.Get(ctx, keyProxy)
 	if err != nil {
 		return nil, err
@@ -291,9 +295,7 @@ func (p *Proxy) load(ctx context.Context) (*proxyState, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.state.CompareAndSwap(before, next) {
-		return p.state.Load(), nil // somebody else has just read it too
-	}
+	p.state.Store(next)
 	if before != nil && before.Upstream != next.Upstream {
 		p.transport.CloseIdleConnections()
 	}

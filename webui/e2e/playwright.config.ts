@@ -20,8 +20,11 @@ export default defineConfig({
     baseURL,
     locale: 'zh-CN',
     viewport: { width: 1440, height: 900 },
-    trace: 'retain-on-failure',
+    // Traces cost time: E2E_TRACE=1 keeps one of each test.
+    trace: process.env.E2E_TRACE ? 'on' : 'off',
     screenshot: 'only-on-failure',
+    // Movements take time, and a colour on its way to another is neither.
+    contextOptions: { reducedMotion: 'reduce' },
     launchOptions: { executablePath: browser(), args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] },
   },
 });

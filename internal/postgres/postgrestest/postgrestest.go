@@ -16,10 +16,8 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -134,9 +132,10 @@ func (s *server) create(tb testing.TB, migrated bool) string {
 
 func (s *server) start(ctx context.Context) error {
 	if s.url = os.Getenv("TEST_DATABASE_URL"); s.url == "" {
-		sweep()
+		parent := roomy()
+		sweep(parent)
 		var err error
-		if s.dir, err = os.MkdirTemp("", dirPrefix); err != nil {
+		if s.dir, err = os.MkdirTemp(parent, dirPrefix); err != nil {
 			return err
 		}
 		if s.local, err = localpg.Start(ctx, localpg.Config{DataDir: s.dir, Fast: true}); err != nil {
@@ -190,26 +189,4 @@ func withDatabase(address, name string) string {
 	}
 	u.Path = "/" + name
 	return u.String()
-}
-
-const dirPrefix = "wxsteward-test-"
-
-// sweep removes what test runs that were killed have left. A directory younger than ten minutes may be about to be
-// used, one that is locked is.
-func sweep() {
-	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*")) // a fixed, correct pattern
-	for _, dir := range dirs {
-		info, err := os.Stat(dir)
-		if err != nil || time.Since(info.ModTime()) < 10*time.Minute {
-			continue
-		}
-		lock, err := os.Open(filepath.Join(dir, "postgres.lock")) //nolint:gosec // a directory of ours
-		if err != nil {
-			continue
-		}
-		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			_ = os.RemoveAll(dir) // may belong to another user
-		}
-		_ = lock.Close() // only a lock
-	}
 }
