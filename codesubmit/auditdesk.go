@@ -124,8 +124,12 @@ func (s *Service) Summary(ctx context.Context) (DeskSummary, error) {
 	if err != nil {
 		return sum, err
 	}
-	if sum.Groups, err = s.rejectionGroups(ctx); err != nil {
+	rejected := 0
+	if sum.Groups, rejected, err = s.rejectionGroups(ctx); err != nil {
 		return sum, err
+	}
+	if rejected > 0 {
+		sum.Counts[DeskRejected] = rejected
 	}
 	sum.Usual, err = s.usualAudit(ctx)
 	return sum, err

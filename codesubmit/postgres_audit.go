@@ -61,10 +61,11 @@ func (s *Service) fetchedScreenshots(ctx context.Context, submissions []int64) (
 	return shots, err
 }
 
+// deskCounts counts all but the rejections, which rejectionGroups counts.
 func (s *Service) deskCounts(ctx context.Context) (DeskSummary, error) {
 	const q = `SELECT CASE WHEN s.state = 'auditing' AND s.audit_status = 4 THEN 'delayed' ELSE s.state END, count(*), min(s.submitted_at)
 		FROM submission s WHERE s.submitted_at IS NOT NULL
-		AND (s.state IN ('auditing', 'approved') OR s.state IN ('rejected', 'withdrawn') AND NOT ` + newerThere + `) GROUP BY 1`
+		AND (s.state IN ('auditing', 'approved') OR s.state = 'withdrawn' AND NOT ` + newerThere + `) GROUP BY 1`
 	sum := DeskSummary{Counts: map[DeskState]int{}}
 	rows, err := s.db.Query(ctx, q)
 	if err != nil {
@@ -83,17 +84,18 @@ func (s *Service) deskCounts(ctx context.Context) (DeskSummary, error) {
 	return sum, err
 }
 
-func (s *Service) rejectionGroups(ctx context.Context) ([]RejectionGroup, error) {
-	const q = `SELECT min(s.reason), count(*), (array_agg(s.id ORDER BY s.id))[1:$1] FROM submission s
+func (s *Service) rejectionGroups(ctx context.Context) (groups []RejectionGroup, total int, err error) {
+	const q = `SELECT min(s.reason), count(*), (array_agg(s.id ORDER BY s.id))[1:$1], (sum(count(*)) OVER ())::bigint FROM submission s
 		WHERE s.state = 'rejected' AND s.submitted_at IS NOT NULL AND NOT ` + newerThere + `
 		GROUP BY s.reason_group ORDER BY 2 DESC, 1 LIMIT 200`
 	rows, err := s.db.Query(ctx, q, mostInGroup)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (g RejectionGroup, err error) {
-		return g, row.Scan(&g.Reason, &g.Count, &g.IDs)
+	groups, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (g RejectionGroup, err error) {
+		return g, row.Scan(&g.Reason, &g.Count, &g.IDs, &total)
 	})
+	return groups, total, err
 }
 
 // enoughAudits is how many audits of our own it takes to say how long one takes.

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
-import { Admin, confirm, field, send, shot } from './pages';
+import { Admin, confirm, field, saved, send, shot } from './pages';
 
 const control = '/simulator/_control';
 const infoPath = '/cgi-bin/component/api_get_authorizer_info';
@@ -235,16 +235,16 @@ test('own data, notes and everything that happened to a merchant', async ({ page
   await page.getByTestId('json-format').click();
   await expect(text).toHaveValue(/\n {2}"name": "老王"/);
   await addTag(page, 'labels', '堂食');
-  await page.getByTestId('save-own').click();
+  await saved(page, () => page.getByTestId('save-own').click());
   await expect(page.getByTestId('save-own')).toBeDisabled();
   // Somebody else saves while this is being edited: that is said, and nothing of it is lost.
   await addTag(page, 'labels', '外卖');
   await send(page, 'PATCH', `/api/v1/authorizers/${appid}`, { ext: { shop: '2' } });
   await expect(page.getByTestId('own-conflict')).toBeVisible();
-  await page.getByTestId('save-own').click();
+  await saved(page, () => page.getByTestId('save-own').click());
   await expect(page.getByTestId('save-own')).toBeDisabled();
-  const saved = (await send(page, 'GET', `/api/v1/authorizers/${appid}`)) as { labels: string[]; ext: object };
-  expect(saved).toMatchObject({ labels: ['堂食', '外卖'], ext: { shop: '2' } });
+  const now = (await send(page, 'GET', `/api/v1/authorizers/${appid}`)) as { labels: string[]; ext: object };
+  expect(now).toMatchObject({ labels: ['堂食', '外卖'], ext: { shop: '2' } });
   await expect(text).toHaveValue(/"2"/);
 
   await page.getByTestId('tab-notes').click();

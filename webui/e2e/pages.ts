@@ -216,3 +216,10 @@ export async function consent(page: Page, url: string, appid: string): Promise<v
   await page.locator(`form#consent input[name="appid"][value="${appid}"]`).check({ force: true });
   await page.locator('button#agree').click();
 }
+
+/** saved does what sends a change, and waits until that is answered. */
+export async function saved(page: Page, act: () => Promise<void>) {
+  const answer = page.waitForResponse((r) => r.url().includes('/api/v1/') && r.request().method() !== 'GET');
+  await act();
+  await answer;
+}

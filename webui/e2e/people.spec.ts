@@ -1,6 +1,6 @@
 import { type Browser, expect, type Page, test } from '@playwright/test';
 import { password as adminPassword, baseURL } from './environment';
-import { Admin, confirm, field, send, shot } from './pages';
+import { Admin, confirm, field, saved, send, shot } from './pages';
 import { codeAt } from './totp';
 
 test.describe.configure({ mode: 'serial' });
@@ -314,7 +314,7 @@ test('an environment is made and shared with a mini program, whose administrator
   await field(detail, 'push-path').fill('/wxcallback/shop');
   await detail.getByTestId('choice-push-format-xml').click();
   await detail.getByTestId('save-push').click();
-  await confirm(page);
+  await saved(page, () => confirm(page));
   await page.reload();
   await expect(field(detail, 'push-path')).toHaveValue('/wxcallback/shop');
   await expect(detail.getByTestId('choice-push-format-xml').locator('input')).toBeChecked();
@@ -329,7 +329,7 @@ test('an environment is made and shared with a mini program, whose administrator
   await service.getByTestId('percent-shop-001').fill('90');
   await service.getByTestId('divide-shop').click();
   await shot(page, '123-traffic-asked');
-  await confirm(page);
+  await saved(page, () => confirm(page));
   await page.reload();
   await expect(service.getByTestId('percent-shop-001')).toHaveValue('90');
   await expect(service.getByTestId('percent-shop-002')).toHaveValue('10');
@@ -341,7 +341,7 @@ test('an environment is made and shared with a mini program, whose administrator
   await field(page, 'token-paths').fill('wxa/getwxacodeunlimit');
   await expect(page.getByTestId('error-token-paths')).toBeVisible();
   await field(page, 'token-paths').fill('/wxa/getwxacodeunlimit');
-  await page.getByTestId('save-token').click();
+  await saved(page, () => page.getByTestId('save-token').click());
   await page.reload();
   await expect(field(page, 'token-paths')).toHaveValue('/wxa/getwxacodeunlimit');
   await shot(page, '121-env');
