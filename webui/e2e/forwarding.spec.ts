@@ -206,8 +206,10 @@ test('a rule that has paused by itself says why and is resumed', async ({ page }
   // It takes an hour of failures; the answer is changed on its way.
   const since = new Date(Date.now() - 26 * 3_600_000).toISOString();
   const paused = { enabled: false, paused_at: since, failing_since: since, last_error: '目标拒绝连接' };
+  let resumed = false;
   await page.route(/\/api\/v1\/forward-rules\/\d+$/, async (route) => {
-    if (route.request().method() !== 'GET') return route.continue();
+    resumed ||= route.request().method() !== 'GET';
+    if (resumed) return route.continue();
     const answer = await route.fetch();
     return route.fulfill({ response: answer, json: { ...(await answer.json()), ...paused } });
   });
@@ -215,7 +217,6 @@ test('a rule that has paused by itself says why and is resumed', async ({ page }
   await expect(page.getByTestId('rule-state-paused')).toBeVisible();
   await expect(page.getByTestId('rule-paused')).toContainText('目标拒绝连接');
   await look(page, 'rule-paused');
-  await page.unrouteAll({ behavior: 'wait' });
   await page.getByTestId('resume-rule').click();
   await expect(page.getByTestId('rule-state-on')).toBeVisible();
 
