@@ -85,8 +85,17 @@ async function look(page: Page, { language, theme }: Look) {
   await settled(page);
 }
 
-/** wrong is what is to be said against the page as it is. Without colours it takes half the time. */
+/** wrong is what is to be said against a page, twice: what was only on its way to something else is no fault. */
 async function wrong(page: Page, colours: boolean): Promise<string[]> {
+  const found = await wrongNow(page, colours);
+  if (found.length === 0) return found;
+  await page.waitForTimeout(1000); // the pace at which a page follows what happens
+  const still = await wrongNow(page, colours);
+  return found.filter((fault) => still.includes(fault));
+}
+
+/** Without colours it takes half the time. */
+async function wrongNow(page: Page, colours: boolean): Promise<string[]> {
   const found: string[] = [];
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   if (wide > 0) found.push(`${wide} px wider than the screen`);
