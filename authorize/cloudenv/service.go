@@ -47,15 +47,22 @@ func (s *Service) SetTraffic(ctx context.Context, env, service string, percent m
 	if err == nil {
 		return versions, readErr
 	}
-	for _, v := range versions {
-		if v.Percent != percent[v.Name] {
-			return nil, err
-		}
-	}
-	if readErr != nil {
+	if readErr != nil || !divided(versions, percent) {
 		return nil, err
 	}
 	return versions, nil
+}
+
+// divided reports whether the calls go to the versions as percent says, those named and no others.
+func divided(versions []wechat.CloudVersion, percent map[string]int) bool {
+	sum := 0
+	for _, v := range versions {
+		if v.Percent != percent[v.Name] {
+			return false
+		}
+		sum += v.Percent
+	}
+	return sum == everyCall
 }
 
 // Release has all calls of a service of 微信云托管 go to a version; WeChat takes a while over it.
