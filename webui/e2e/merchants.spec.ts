@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
-import { Admin, confirm, field, saved, send, shot } from './pages';
+import { Admin, confirm, field, heldBack, saved, send, shot } from './pages';
 
 const control = '/simulator/_control';
 const infoPath = '/cgi-bin/component/api_get_authorizer_info';
@@ -235,10 +235,15 @@ test('own data, notes and everything that happened to a merchant', async ({ page
   await page.getByTestId('json-format').click();
   await expect(text).toHaveValue(/\n {2}"name": "老王"/);
   await addTag(page, 'labels', '堂食');
-  await saved(page, () => page.getByTestId('save-own').click());
-  await expect(page.getByTestId('save-own')).toBeDisabled();
+  // What is added while it is being saved is not lost to the answer.
+  await heldBack(
+    page,
+    () => page.getByTestId('save-own').click(),
+    () => addTag(page, 'labels', '外卖'),
+  );
+  await expect(page.getByTestId('save-own')).toBeEnabled();
+  await expect(page.getByTestId('own-conflict')).toHaveCount(0);
   // Somebody else saves while this is being edited: that is said, and nothing of it is lost.
-  await addTag(page, 'labels', '外卖');
   await send(page, 'PATCH', `/api/v1/authorizers/${appid}`, { ext: { shop: '2' } });
   await expect(page.getByTestId('own-conflict')).toBeVisible();
   await saved(page, () => page.getByTestId('save-own').click());
@@ -249,9 +254,12 @@ test('own data, notes and everything that happened to a merchant', async ({ page
 
   await page.getByTestId('tab-notes').click();
   await field(page, 'note').fill('合同到年底。\n对接人：小李');
-  await page.getByTestId('add-note').click();
+  await heldBack(
+    page,
+    () => page.getByTestId('add-note').click(),
+    () => field(page, 'note').fill('写错了'),
+  );
   await expect(page.getByTestId('notes')).toContainText('对接人：小李');
-  await field(page, 'note').fill('写错了');
   await page.getByTestId('add-note').click();
   const wrong = page.locator('[data-testid^="note-"]').filter({ hasText: '写错了' });
   await expect(wrong).toBeVisible();

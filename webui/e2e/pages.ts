@@ -217,9 +217,31 @@ export async function consent(page: Page, url: string, appid: string): Promise<v
   await page.locator('button#agree').click();
 }
 
-/** saved does what sends a change, and waits until that is answered. */
+/** saved does what sends a change, and waits until that is answered and the page knows. */
 export async function saved(page: Page, act: () => Promise<void>) {
   const answer = page.waitForResponse((r) => r.url().includes('/api/v1/') && r.request().method() !== 'GET');
   await act();
   await answer;
+  await expect(page.locator('button.t-is-loading')).toHaveCount(0);
+}
+
+/** heldBack does what sends a change, and goes on with meanwhile before the page gets the answer. */
+export async function heldBack(page: Page, act: () => Promise<void>, meanwhile: () => Promise<void>) {
+  const changes = (url: URL) => url.pathname.startsWith('/api/v1/');
+  let release = () => {};
+  const done = new Promise<void>((go) => {
+    release = go;
+  });
+  await page.route(changes, async (route) => {
+    if (route.request().method() === 'GET') return route.fallback();
+    const response = await route.fetch();
+    await done;
+    await route.fulfill({ response });
+  });
+  await saved(page, async () => {
+    await act();
+    await meanwhile();
+    release();
+  });
+  await page.unroute(changes);
 }

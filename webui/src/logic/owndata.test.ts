@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changedParts, ownOf, sameOwn } from './owndata';
+import { changedParts, editedSince, ownOf, sameOwn } from './owndata';
 
 const stored = ownOf({ biz_ids: ['shop-1'], labels: ['vip'], ext: { shop: '1' } });
 
@@ -11,6 +11,16 @@ describe('own data', () => {
   it('is the same only in the same order', () => {
     expect(sameOwn(stored, { ...stored, labels: ['vip'] })).toBe(true);
     expect(sameOwn({ ...stored, labels: ['a', 'b'] }, { ...stored, labels: ['b', 'a'] })).toBe(false);
+  });
+  it('keeps what was edited while it was being saved', () => {
+    const sent = { ...stored, labels: ['vip', 'new'], ext: '{"shop":"2"}' };
+    const saved = ownOf({ biz_ids: ['shop-1', 'shop-9'], labels: ['vip', 'new'], ext: { shop: '2' } });
+    expect(editedSince(sent, sent, saved)).toEqual(saved);
+    expect(editedSince(sent, { ...sent, labels: ['vip', 'new', 'newer'] }, saved)).toEqual({
+      ...saved,
+      labels: ['vip', 'new', 'newer'],
+    });
+    expect(editedSince(sent, { ...sent, ext: '{"shop":"3"}' }, saved)).toEqual({ ...saved, ext: '{"shop":"3"}' });
   });
   it('sends only what was edited, so that others lose nothing', () => {
     expect(changedParts(stored, { ...stored, labels: ['vip', 'new'] }, { shop: '1' })).toEqual({

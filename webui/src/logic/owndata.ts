@@ -17,6 +17,15 @@ export function sameOwn(a: Own, b: Own): boolean {
   return a.ext === b.ext && same(a.bizIds, b.bizIds) && same(a.labels, b.labels);
 }
 
+/** editedSince is what was saved, but for the parts that were edited on while it was on its way. */
+export function editedSince(sent: Own, now: Own, saved: Own): Own {
+  return {
+    bizIds: same(sent.bizIds, now.bizIds) ? saved.bizIds : now.bizIds,
+    labels: same(sent.labels, now.labels) ? saved.labels : now.labels,
+    ext: sent.ext === now.ext ? saved.ext : now.ext,
+  };
+}
+
 /** changedParts are the parts that were edited; the others may have been changed by somebody else meanwhile. */
 export function changedParts(base: Own, own: Own, ext: Record<string, unknown>): AuthorizerPatch {
   return {

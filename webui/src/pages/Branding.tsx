@@ -124,8 +124,8 @@ export function BrandingPanel({ component }: { component: Component }) {
     try {
       const answer = await call(api.PUT('/component', { body }));
       client.setQueryData(keys.component, answer);
-      setColor(answer.color);
-      setLogo(null);
+      setColor((now) => (now === color ? answer.color : now));
+      setLogo((now) => (now === logo ? null : now));
       toast.success(t('common.saved'));
     } catch (thrown) {
       setProblem(asProblem(thrown));

@@ -33,7 +33,8 @@ function Write({ appid }: { appid: string }) {
     setError(null);
     try {
       await addNote(appid, text);
-      setText('');
+      // What was typed meanwhile is the next note.
+      setText((now) => (now === text ? '' : now));
       await client.invalidateQueries({ queryKey: keys.authorizer(appid) });
     } catch (thrown) {
       setError(thrown);

@@ -15,7 +15,7 @@ import { TagsField } from '../components/TagsField';
 import { toast } from '../components/toast';
 import { size } from '../logic/importing';
 import { checkObject } from '../logic/json';
-import { changedParts, ownOf, sameOwn } from '../logic/owndata';
+import { changedParts, editedSince, ownOf, sameOwn } from '../logic/owndata';
 
 const mostExt = 64 * 1024;
 
@@ -54,7 +54,7 @@ export function MerchantOwnData({ merchant }: { merchant: AuthorizerDetail }) {
       );
       const saved = ownOf(answer);
       setBase(saved);
-      setOwn(saved);
+      setOwn((now) => editedSince(own, now, saved));
       client.setQueryData(keys.authorizer(merchant.appid), answer);
       await client.invalidateQueries({ queryKey: keys.authorizers });
       toast.success(t('common.saved'));
@@ -133,7 +133,7 @@ export function MerchantOwnData({ merchant }: { merchant: AuthorizerDetail }) {
               </Field>
             </div>
           </Panel>
-          {theirs && changed && (
+          {theirs && changed && !busy && (
             <div className="banner" role="status" data-testid="own-conflict">
               {t('merchants.changedMeanwhile')}{' '}
               <button type="button" className="plainbutton" onClick={() => revert(stored)}>
