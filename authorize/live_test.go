@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -77,4 +78,22 @@ func TestTargetsAreCountedAsTheyAreFound(t *testing.T) {
 	unseen, err := e.LiveUnseen(ctx, 18, time.Now().Add(time.Hour), 10)
 	require.NoError(t, err)
 	require.Empty(t, unseen, "without the permission set nothing is asked")
+}
+
+func TestTargetsAreLookedUpByTheirKeys(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, idle(true))
+	fill(t, e.pool, 3000)
+	var appid string
+	require.NoError(t, e.pool.QueryRow(t.Context(), `SELECT appid FROM authorizer WHERE kind = 'miniprogram' LIMIT 1`).Scan(&appid))
+	_, err := e.pool.Exec(t.Context(), `INSERT INTO authorizer_label (appid, label) VALUES ($1, 'rare')`, appid)
+	require.NoError(t, err)
+	_, err = e.pool.Exec(t.Context(), `ANALYZE authorizer, authorizer_label, authorizer_biz_id`)
+	require.NoError(t, err)
+	for _, q := range []TargetQuery{{AppIDs: []string{appid}}, {Labels: []string{"rare"}}, {AppIDs: []string{appid}, BelowVersion: "9"}} {
+		e.byIndexes(func(tx pgx.Tx) {
+			_, err := listTargets(t.Context(), tx, q)
+			require.NoError(t, err)
+		})
+	}
 }

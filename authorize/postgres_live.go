@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -93,7 +94,22 @@ func (q TargetQuery) args() []any {
 }
 
 func listTargets(ctx context.Context, db postgres.DB, q TargetQuery) ([]Authorizer, error) {
-	where := ` WHERE (` + isNamed + ` OR (` + isLabelled + `) OR ($3::boolean AND ` + servedMiniPrograms + `))` + q.below()
+	// Only what is asked for stands in the condition: beside the others no index serves, and a rollout looks up each of its
+	// merchants several times.
+	var either []string
+	if len(q.AppIDs) > 0 {
+		either = append(either, isNamed)
+	}
+	if len(q.Labels) > 0 {
+		either = append(either, isLabelled)
+	}
+	if q.All {
+		either = append(either, servedMiniPrograms)
+	}
+	if len(either) == 0 {
+		return nil, nil
+	}
+	where := ` WHERE (` + strings.Join(either, ` OR `) + `) AND $1::text[] IS NOT NULL AND $2::text[] IS NOT NULL AND $3::boolean IS NOT NULL` + q.below()
 	rows, err := db.Query(ctx, `SELECT `+authorizerColumns+` FROM authorizer a`+where+` ORDER BY a.appid`, q.args()...)
 	if err != nil {
 		return nil, err
