@@ -487,6 +487,9 @@ func (a *app) prepareOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if created { // at once: what comes next may fail, and another try finds the user there
+		a.introduce(generated)
+	}
 	if err := a.runner.Start(ctx); err != nil {
 		return err
 	}
@@ -498,7 +501,7 @@ func (a *app) prepareOnce(ctx context.Context) error {
 			return err
 		}
 	}
-	a.welcome(generated, created)
+	a.welcome(created)
 	if a.ready != nil {
 		a.ready()
 	}
@@ -527,18 +530,22 @@ func (a *app) checkKey(ctx context.Context) error {
 	return settings.CheckMasterKey(ctx, a.pool, a.keys)
 }
 
-// welcome says where to go; the first password is printed here and nowhere else.
-func (a *app) welcome(generated string, created bool) {
-	page := a.cfg.publicURL.JoinPath("/admin/").String()
-	_, _ = fmt.Fprintf(a.errOut, "\n  wxsteward is ready: %s\n", page)
-	switch {
-	case generated != "":
-		_, _ = fmt.Fprintf(a.errOut, "  user %s, first password %s (shown once; change it after signing in)\n\n", a.cfg.adminUser, generated)
-	case created:
-		_, _ = fmt.Fprintf(a.errOut, "  user %s, password as in ADMIN_PASSWORD\n\n", a.cfg.adminUser)
-	default:
-		_, _ = fmt.Fprintf(a.errOut, "  sign in as before; forgotten? set a new password with: wxsteward passwd %s\n\n", a.cfg.adminUser)
+// introduce names the first administrator; a generated password is printed here and nowhere else.
+func (a *app) introduce(generated string) {
+	if generated == "" {
+		_, _ = fmt.Fprintf(a.errOut, "\n  user %s, password as in ADMIN_PASSWORD\n", a.cfg.adminUser)
+		return
 	}
+	_, _ = fmt.Fprintf(a.errOut, "\n  user %s, first password %s (shown once; change it after signing in)\n", a.cfg.adminUser, generated)
+}
+
+// welcome says where to go.
+func (a *app) welcome(created bool) {
+	_, _ = fmt.Fprintf(a.errOut, "\n  wxsteward is ready: %s\n", a.cfg.publicURL.JoinPath("/admin/").String())
+	if !created {
+		_, _ = fmt.Fprintf(a.errOut, "  sign in as before; forgotten? set a new password with: wxsteward passwd %s\n", a.cfg.adminUser)
+	}
+	_, _ = fmt.Fprintln(a.errOut)
 }
 
 // fail ends the program for an error that is not part of stopping.

@@ -313,7 +313,7 @@ func (r *reader) adminUsername() string {
 func (r *reader) adminPassword() sealed.Secret {
 	v := r.env("ADMIN_PASSWORD")
 	if v != "" && !adminauth.ValidPassword(v) {
-		r.fail("ADMIN_PASSWORD", "must have at least 10 characters and at most 256, e.g. ADMIN_PASSWORD=correct-horse-battery")
+		r.fail("ADMIN_PASSWORD", "must have at least 10 characters and at most 128, e.g. ADMIN_PASSWORD=correct-horse-battery")
 	}
 	return sealed.New(v)
 }

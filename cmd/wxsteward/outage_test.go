@@ -152,6 +152,41 @@ func TestOneRefreshOverTwoProcesses(t *testing.T) {
 	require.Len(t, w.fake.Calls("/cgi-bin/component/api_authorizer_token"), before+1, "one refresh")
 }
 
+// TestFirstPasswordIsToldThoughTheStartFails has the database take no more connections from the moment the first administrator is
+// made: the password must not be lost with the try that made it.
+func TestFirstPasswordIsToldThoughTheStartFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	delete(w.env, "ADMIN_PASSWORD")
+	w.env["LOG_LEVEL"] = "warn"
+	migrate := w.spawn("migrate", "up")
+	require.NoError(t, <-migrate.done)
+	config, err := pgx.ParseConfig(w.env["DATABASE_URL"])
+	require.NoError(t, err)
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	require.NoError(t, err)
+	defer conn.Close(context.Background()) //nolint:errcheck // a test's connection
+	_, err = conn.Exec(t.Context(), `CREATE FUNCTION close_door() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			UPDATE pg_database SET datallowconn = false WHERE datname = current_database();
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER close_door AFTER INSERT ON admin_user EXECUTE FUNCTION close_door()`)
+	require.NoError(t, err)
+
+	w.spawn("serve")
+	eventually(t, "a try that failed", func() (bool, string) {
+		output := w.output.String()
+		return strings.Contains(output, "database is away"), output
+	})
+	_, err = conn.Exec(t.Context(), `UPDATE pg_database SET datallowconn = true WHERE datname = current_database()`)
+	require.NoError(t, err)
+	w.waitReady()
+	_, rest, found := strings.Cut(w.output.String(), "first password ")
+	require.True(t, found, w.output.String())
+	password, _, _ := strings.Cut(rest, " ")
+	newOperator(t, w.base).call(http.MethodPost, "/session", map[string]string{"username": "admin", "password": password}, nil)
+}
+
 // TestPrivateDatabase runs the program as a newcomer does: its own database, stopped in order, killed, started again.
 func TestPrivateDatabase(t *testing.T) {
 	t.Parallel()
