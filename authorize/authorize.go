@@ -94,7 +94,8 @@ type Service struct {
 	announcer component.Announcer // nil: nobody is told
 
 	totals   totals
-	holds    holds
+	holds    holds // quotas used up
+	resting  holds // tokens that could not be refreshed ahead
 	syncPace *rate.Limiter
 
 	withdrawn  []func(ctx context.Context, tx pgx.Tx, appid string) error

@@ -16,6 +16,7 @@ import (
 
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/tokenstore"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechattest"
 )
@@ -306,6 +307,39 @@ func TestWithdrawalDuringRefresh(t *testing.T) {
 	require.Less(t, time.Since(began), 10*time.Second)
 	_, err := e.Token(t.Context(), appid)
 	require.Equal(t, fault.Unauthorized, kindOfFault(err))
+}
+
+// TestReauthorizationWhileTheOldTokenIsRefused: a refusal of the token that was does not mark what has just been given.
+func TestReauthorizationWhileTheOldTokenIsRefused(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	appid := e.have("wxreauthorize0002", "b")
+	e.settled()
+	require.NoError(t, e.drop(appid))
+	_, err := e.pool.Exec(t.Context(), `UPDATE authorizer SET authorized_at = authorized_at - interval '1 hour' WHERE appid = $1`, appid)
+	require.NoError(t, err)
+	before, err := e.Get(t.Context(), appid)
+	require.NoError(t, err)
+	refused := false
+	token, err := e.token(t.Context(), appid, func(ctx context.Context, key string, refresh tokenstore.Refresher) (tokenstore.Token, error) {
+		if refused {
+			return e.tokens.Get(ctx, key, refresh)
+		}
+		refused = true
+		_, err := e.wechat.Fake.AuthorizeMerchant(appid, wechatfake.Authorize{Scopes: []int{17, 18}})
+		require.NoError(t, err)
+		e.until("it is authorized anew", func() bool {
+			a, err := e.Get(ctx, appid)
+			require.NoError(t, err)
+			return a.AuthorizedAt.After(*before.AuthorizedAt)
+		})
+		return tokenstore.Token{}, errNeedsReauthorization
+	})
+	require.NoError(t, err)
+	require.False(t, token.Access.IsZero())
+	a, err := e.Get(t.Context(), appid)
+	require.NoError(t, err)
+	require.Nil(t, a.ReauthorizeSince)
 }
 
 // TestReauthorizationDuringRefresh: what WeChat told before it must not undo the permission sets it has brought.

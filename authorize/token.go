@@ -28,8 +28,10 @@ const (
 	// tokensAtOnce bounds what is refreshed in one round, a minute, and tokensTurn how long the round may take.
 	tokensAtOnce = 2000
 	tokensTurn   = 50 * time.Second
-	// tokensStreak failures in a row end the round.
+	// tokensStreak failures in a row end the round, and who failed is left out of the next ones for tokensRest: those whose
+	// tokens end first would otherwise be first each time, and nobody else's turn would come.
 	tokensStreak = 10
+	tokensRest   = 30 * time.Minute
 	// quotaHold is how long WeChat is not asked again for a token it has refused because of a quota; the quota may be reset at
 	// any time.
 	quotaHold = time.Minute
@@ -71,10 +73,16 @@ func (s *Service) token(ctx context.Context, appid string, get func(context.Cont
 		if wechat.IsCode(err, notAuthorized) {
 			s.doubt(ctx, appid, err)
 		}
-		if markErr := s.needsReauthorization(ctx, appid, err); markErr != nil {
+		anew, markErr := s.needsReauthorization(ctx, appid, a, err)
+		if markErr != nil {
 			return tokenstore.Token{}, errors.Join(err, markErr)
 		}
-		return tokenstore.Token{}, reauthorizeFault(err, reauthPause)
+		if !anew {
+			return tokenstore.Token{}, reauthorizeFault(err, reauthPause)
+		}
+		if t, err = get(ctx, tokenKey(appid), s.refresher(appid)); errors.Is(err, errNeedsReauthorization) {
+			return tokenstore.Token{}, reauthorizeFault(err, reauthPause)
+		}
 	}
 	if err != nil {
 		return tokenstore.Token{}, err
@@ -105,6 +113,9 @@ func (s *Service) keepTokensFresh(ctx context.Context) error {
 	streak := 0
 	for _, key := range keys {
 		appid := strings.TrimPrefix(key, tokenKey(""))
+		if s.resting.check(appid, s.Now()) != nil {
+			continue
+		}
 		_, err := s.token(ctx, appid, s.tokens.Ahead)
 		if ctx.Err() != nil {
 			return nil // the next round goes on
@@ -113,6 +124,7 @@ func (s *Service) keepTokensFresh(ctx context.Context) error {
 			streak = 0 // no token for this one, which says nothing about the others
 			continue
 		}
+		s.resting.put(appid, err, s.Now().Add(tokensRest))
 		if streak++; streak >= tokensStreak {
 			return fmt.Errorf("refresh tokens ahead, %d in a row failed: %w", streak, err)
 		}
@@ -121,7 +133,7 @@ func (s *Service) keepTokensFresh(ctx context.Context) error {
 	return nil
 }
 
-// holds remembers which merchants' quota is used up.
+// holds remembers which merchants are left alone for a time, and why.
 type holds struct {
 	mu    sync.Mutex
 	until map[string]hold
@@ -150,15 +162,18 @@ func quotaUsedUp(err error) bool {
 
 // note remembers a refusal because of a quota until that is over, at most quotaHold.
 func (h *holds) note(appid string, err error, now time.Time) {
-	if !quotaUsedUp(err) {
-		return
+	if quotaUsedUp(err) {
+		h.put(appid, err, now.Add(min(quotaHold, wechat.RetryAfter(err, now))))
 	}
+}
+
+func (h *holds) put(appid string, err error, end time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.until == nil {
 		h.until = map[string]hold{}
 	}
-	h.until[appid] = hold{now.Add(min(quotaHold, wechat.RetryAfter(err, now))), err}
+	h.until[appid] = hold{end, err}
 }
 
 // refresher gets a merchant's next access token. When WeChat takes the refresh token no more, it reads back whether there
@@ -219,17 +234,30 @@ func tokenGone(err error) bool {
 	return wechat.IsCode(err, refreshInvalid, refreshExpired, passwordChange, notAuthorized, refreshMissing, refreshUnknown)
 }
 
-// needsReauthorization notes that only the merchant can help. Nothing is deleted.
-func (s *Service) needsReauthorization(ctx context.Context, appid string, cause error) error {
+// needsReauthorization notes that only the merchant can help. Nothing is deleted. A merchant that has authorized anew since it was
+// read as before has helped already, and nothing is noted.
+func (s *Service) needsReauthorization(ctx context.Context, appid string, before standing, cause error) (anew bool, err error) {
 	t := troubleOf(cause)
 	t.Word = troubleReauthorize
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		now, err := lockAuthorizer(ctx, tx, appid)
+		if err != nil {
+			return err
+		}
+		if anew = now.Status == statusAuthorized && !sameTime(now.AuthorizedAt, before.AuthorizedAt); anew {
+			return nil
+		}
 		news, err := markReauthorize(ctx, tx, appid, t, s.Now())
 		if err != nil || !news {
 			return err
 		}
 		return live.Publish(ctx, tx, live.Event{Kind: "authorizer", ID: appid, AppID: appid, State: statusAuthorized})
 	})
+	return anew, err
+}
+
+func sameTime(a, b *time.Time) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
 }
 
 // API makes calls for a merchant, with its access token.

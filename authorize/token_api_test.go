@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -253,4 +254,33 @@ func TestTokensInUseAreRefreshedAhead(t *testing.T) {
 		require.NoError(t, e.tokens.Used(t.Context(), tokenKey(appid)))
 	}
 	require.Error(t, e.keepTokensFresh(t.Context()), "refresh tokens sealed for another key cannot be opened")
+}
+
+// TestOthersAreRefreshedAheadBesideLastingRefusals: merchants that WeChat gives no token, and whose tokens end first, do not keep the
+// others from their turn.
+func TestOthersAreRefreshedAheadBesideLastingRefusals(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	var frozen []string
+	for i := range tokensStreak {
+		frozen = append(frozen, e.have("wxfrozen"+strconv.Itoa(100000000+i), "b"))
+	}
+	well := e.have("wxahead0000000009", "b")
+	e.stop()
+	for _, appid := range append(slices.Clone(frozen), well) {
+		_, err := e.Token(t.Context(), appid)
+		require.NoError(t, err)
+	}
+	_, err := e.pool.Exec(t.Context(), `UPDATE token SET expires_at = expires_at - interval '1 minute' WHERE key <> $1`, tokenKey(well))
+	require.NoError(t, err)
+	e.ahead.Add(int64(3 * time.Hour)) // none of the tokens is good any more
+	e.wechat.Fake.PushTicket()
+	_, err = e.wechat.Fake.FailNext(wechatfake.Fault{Path: pathToken, Mode: wechatfake.FaultErrcode, Code: 50002, Times: len(frozen)})
+	require.NoError(t, err)
+	e.wechat.Fake.ClearCalls()
+	require.Error(t, e.keepTokensFresh(t.Context()), "ten in a row")
+	require.NoError(t, e.keepTokensFresh(t.Context()))
+	calls := e.wechat.Fake.Calls(pathToken)
+	require.Len(t, calls, len(frozen)+1)
+	require.Contains(t, calls[len(frozen)].Body, well)
 }
