@@ -91,9 +91,10 @@ func (s *Service) startStep(ctx context.Context, w *work) error {
 	return err
 }
 
-// markSent is committed before a call that changes something at WeChat goes out.
+// markSent is committed before a call that changes something at WeChat goes out. It does not when an operator has wished for
+// something since the submission was read.
 func (s *Service) markSent(ctx context.Context, w *work) error {
-	tag, err := s.db.Exec(ctx, `UPDATE submission SET sent_at = $3, updated_at = $3 WHERE id = $1 AND state = $2`, w.ID, w.State, s.cfg.Now())
+	tag, err := s.db.Exec(ctx, `UPDATE submission SET sent_at = $3, updated_at = $3 WHERE id = $1 AND state = $2 AND wish = $4`, w.ID, w.State, s.cfg.Now(), w.wish)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = errMoved
 	}
@@ -242,6 +243,8 @@ func (s *Service) finishStep(ctx context.Context, tx pgx.Tx, w *work, out *outco
 	switch {
 	case out.to == Blocked || out.to == Failed || out.to == Rejected:
 		state = StepFailed
+	case w.State == Releasing && out.to == Approved: // it is still to come
+		state = StepPending
 	case out.skipped, out.to == Canceled, out.to == Superseded, out.to == Withdrawn:
 		state = StepSkipped
 	}

@@ -21,8 +21,11 @@ func (s *Service) commit(ctx context.Context, w *work) outcome {
 		if w.wrote(version.Exp) {
 			return outcome{to: Detecting, detail: factOf("found as trial version after an answer was lost")}
 		}
-		if rest := s.settles(w); s.cfg.Now().Before(rest) {
-			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("outcome unknown, reading back")}}
+		if s.inFlight(w) {
+			return s.readBack(s.settles(w))
+		}
+		if out := s.undone(w); out != nil {
+			return *out
 		}
 	}
 	m, err := s.merchant(ctx, w.AppID)
@@ -75,7 +78,8 @@ func (s *Service) awaitSubmit(ctx context.Context, w *work) outcome {
 	if err != nil {
 		return s.failed(w, err, false)
 	}
-	if v := version.Exp; v == nil || v.Version != w.UserVersion || v.Desc != "" && !strings.Contains(v.Desc, w.marker) {
+	// WeChat leaves it out at times; without code submit_audit itself says so (85086).
+	if v := version.Exp; v != nil && (v.Version != w.UserVersion || v.Desc != "" && !strings.Contains(v.Desc, w.marker)) {
 		return outcome{to: Blocked, failure: &StepError{Code: "trial_replaced", Detail: factOf("the trial version is not ours")}, apply: s.resumeAt(w, Committing)}
 	}
 	return waitUntil(s.cfg.Now().Add(s.cfg.AuditPoll), Fact{})
