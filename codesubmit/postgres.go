@@ -238,13 +238,15 @@ func (s *Service) finishStep(ctx context.Context, tx pgx.Tx, w *work, out *outco
 	if w.State == Queued {
 		return nil
 	}
+	if w.State == Releasing && out.to == Approved { // it is still to come
+		_, err := tx.Exec(ctx, `UPDATE submission_step SET state = 'pending', finished_at = NULL WHERE submission_id = $1 AND seq = $2`, w.ID, seq(w.State))
+		return err
+	}
 	state := StepDone
 	f := out.failure
 	switch {
 	case out.to == Blocked || out.to == Failed || out.to == Rejected:
 		state = StepFailed
-	case w.State == Releasing && out.to == Approved: // it is still to come
-		state = StepPending
 	case out.skipped, out.to == Canceled, out.to == Superseded, out.to == Withdrawn:
 		state = StepSkipped
 	}

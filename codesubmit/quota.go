@@ -125,7 +125,7 @@ func (s *Service) quotaUsedUp(w *work, err error) outcome {
 	now := s.cfg.Now()
 	failure := failureOf(err)
 	failure.Code = quotaExhausted
-	return outcome{wait: now.Add(s.cfg.AuditPoll), until: monthTurns(now), waiting: true, err: failure}
+	return outcome{wait: now.Add(s.cfg.AuditPoll), until: monthTurns(now), waiting: true, keep: w.sentAt != nil, err: failure}
 }
 
 // quotaLeft is nil when the quota suffices for one more submission.

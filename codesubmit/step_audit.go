@@ -84,7 +84,7 @@ func (s *Service) withdraw(ctx context.Context, w *work) *outcome {
 		return nil
 	}
 	var refusal *wechat.APIError
-	if errors.As(err, &refusal) && wechat.ClassOf(err) == wechat.ClassQuota && refusal.Code != minuteLimit {
+	if errors.As(err, &refusal) && wechat.ClassOf(err) == wechat.ClassQuota {
 		// 5 a day, 10 a month (87013): the wish cannot be granted now, the audit goes on.
 		count := func(ctx context.Context, tx pgx.Tx) error {
 			if refusal.Code != 87013 {

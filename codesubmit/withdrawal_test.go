@@ -53,25 +53,3 @@ func TestCanceledRolloutWhoseAuditStays(t *testing.T) {
 		})
 	}
 }
-
-// TestWithdrawalComesWithTheNextMinute: WeChat takes no more calls for now, which is no reason to let the audit go on.
-func TestWithdrawalComesWithTheNextMinute(t *testing.T) {
-	t.Parallel()
-	for action, state := range map[string]string{"/rollouts/1/cancel?withdraw=true": "canceled", "/submissions/1/withdraw": "withdrawn"} {
-		t.Run(state, func(t *testing.T) {
-			t.Parallel()
-			e := newShops(t, shop)
-			e.roll("2.3.0", nil, shop)
-			e.until(shop, "auditing")
-			e.StopJobs()
-			e.fail(wechatfake.Fault{Path: "/wxa/undocodeaudit", Mode: wechatfake.FaultErrcode, Code: 45011})
-			e.do(http.MethodPost, action, nil)
-			e.tick()
-			require.Equal(t, "auditing", e.submission(shop)["state"])
-			e.Pass(time.Minute)
-			e.tick()
-			require.Equal(t, state, e.submission(shop)["state"])
-			require.Equal(t, wechatfake.AuditWithdrawn, e.view(shop).Audit.Status)
-		})
-	}
-}
