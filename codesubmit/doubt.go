@@ -27,13 +27,14 @@ func (s *Service) undone(w *work) *outcome {
 	}
 	repeat := w.sentAt.Add(pause(s.cfg.RetryBase, w.Attempts))
 	w.sentAt = nil
-	switch now := s.cfg.Now(); {
+	now := s.cfg.Now()
+	switch {
 	case w.canceled():
 		return &outcome{to: Canceled, failure: &StepError{Code: "canceled"}}
 	case w.paused:
-		return &outcome{wait: now} // as parked, until the rollout is resumed
-	case now.Before(repeat):
-		return &outcome{wait: repeat, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("the call did nothing, it is made again")}}
+		repeat = now // it is parked, until the rollout is resumed
+	case !now.Before(repeat):
+		return s.held(w)
 	}
-	return s.held(w)
+	return &outcome{wait: repeat, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("the call did nothing, it is made again")}}
 }

@@ -117,6 +117,24 @@ func TestPausedWhileACallIsInDoubt(t *testing.T) {
 	}
 }
 
+// TestCommitThatCameLate: a commit took effect long after it could still have been at work, while its rollout was paused.
+func TestCommitThatCameLate(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	rollout := e.doubted("/wxa/commit")
+	e.do(http.MethodPost, "/rollouts/"+rollout+"/pause", nil)
+	e.Pass(time.Minute)
+	e.tick()
+	require.Zero(t, e.inDoubt())
+	var marker string
+	require.NoError(t, e.Pool.QueryRow(t.Context(), `SELECT marker FROM submission`).Scan(&marker))
+	require.NoError(t, e.Fake.ConsoleCommit(shop, "2.3.0", userDesc("autumn", marker)))
+	e.do(http.MethodPost, "/rollouts/"+rollout+"/resume", nil)
+	e.tick()
+	require.Equal(t, "auditing", e.submission(shop)["state"])
+	require.Len(t, e.Fake.Calls("/wxa/commit"), 1)
+}
+
 // TestCanceledInDoubtWaitsForNothingElse: whatever a submission would have waited for before sending anew, once it is known
 // that the call did nothing it ends.
 func TestCanceledInDoubtWaitsForNothingElse(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // commit uploads the template's code as the merchant's trial version, once: what a lost answer did is read from
 // exp_info, where our marker stands in the description (errcode 9402205).
 func (s *Service) commit(ctx context.Context, w *work) outcome {
-	if w.sentAt != nil {
+	if w.sentAt != nil || w.Attempts > 0 { // one that went out before may have come late
 		version, err := w.api.VersionInfo(ctx)
 		if err != nil {
 			return s.failed(w, err, false)
