@@ -117,6 +117,20 @@ func TestPausedWhileACallIsInDoubt(t *testing.T) {
 	}
 }
 
+// TestLostCommitThatWeChatDoesNotTell: WeChat leaves the trial version out of an answer at times, also of the one that is to
+// tell what became of a commit.
+func TestLostCommitThatWeChatDoesNotTell(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	e.StopJobs()
+	e.fail(wechatfake.Fault{Path: "/wxa/commit", Mode: wechatfake.FaultCutAfter})
+	e.fail(wechatfake.Fault{Path: "/wxa/getversioninfo", Mode: wechatfake.FaultSilentDrop})
+	e.service.cfg.DetectionPoll = time.Minute
+	e.roll("2.3.0", nil, shop)
+	e.byTheMinute("it is in audit", 10*time.Minute, e.stateIs("auditing"))
+	require.Len(t, e.Fake.Calls("/wxa/commit"), 1)
+}
+
 // TestCommitThatCameLate: a commit took effect long after it could still have been at work, while its rollout was paused.
 func TestCommitThatCameLate(t *testing.T) {
 	t.Parallel()
