@@ -109,15 +109,20 @@ func (s *Service) releaseInSteps(ctx context.Context, w *work) outcome {
 		return s.reached(w, plan)
 	case w.gray != nil && !ours:
 		return s.grayEnded(w, plan)
-	case running(plan) && !ours: // of an older version
+	case s.inFlight(w):
+		return s.readBackSoon(w)
+	}
+	if out := s.undone(w); out != nil {
+		return *out
+	}
+	if out := s.putOff(w); out != nil {
+		return *out
+	}
+	if running(plan) && !ours { // of an older version
 		if err := w.api.RevertGray(ctx); err != nil && !wechat.IsCode(err, 85021) {
 			return s.failed(w, err, false) // the plan is read before this is repeated
 		}
-		return outcome{wait: s.cfg.Now().Add(s.cfg.RetryBase), keep: w.sentAt != nil, detail: factOf("the gray release of an older version is canceled first")}
-	case s.inFlight(w):
-		return s.readBackSoon(w)
-	case w.canceled(): // the call in doubt did nothing
-		return outcome{to: Canceled, failure: &StepError{Code: "canceled"}}
+		return outcome{wait: s.cfg.Now().Add(s.cfg.RetryBase), detail: factOf("the gray release of an older version is canceled first")}
 	}
 	if w.gray != nil && !w.goRelease {
 		g, err := s.standing(w, plan, minTime(w.gray.Since, s.cfg.Now())) // the clock may have been set back
@@ -266,18 +271,6 @@ func (s *Service) keepGray(w *work, g *grayState) func(ctx context.Context, tx p
 	return func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE submission SET gray = $2 WHERE id = $1`, w.ID, g)
 		return err
-	}
-}
-
-// inFlight reports whether a call of unknown outcome may still be at work at WeChat.
-func (s *Service) inFlight(w *work) bool {
-	return w.sentAt != nil && s.cfg.Now().Before(s.settles(w))
-}
-
-func (s *Service) readBackSoon(w *work) outcome {
-	return outcome{
-		wait: minTime(s.settles(w), s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true,
-		err: &StepError{Code: "wechat_unavailable", Detail: factOf("outcome unknown, reading back")},
 	}
 }
 

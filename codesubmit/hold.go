@@ -44,13 +44,13 @@ func limited(err error) (*wechat.APIError, bool) {
 // held is a wait for a window in which WeChat takes calls of this step again; nil: it does.
 func (s *Service) held(w *work) *outcome {
 	now := s.cfg.Now()
-	if w.heldUntil == nil || !w.heldUntil.After(now) {
+	if w.heldUntil == nil || !w.heldUntil.After(now) || w.sentAt != nil { // what became of a call is looked at all the same
 		return nil
 	}
 	if turns := quotaTurns(&wechat.APIError{Code: w.heldCode}, now, s.cfg.AuditPoll); w.heldUntil.After(turns.Add(clockError)) {
 		return nil // the clock was set back: no such window is that long
 	}
-	return &outcome{wait: *w.heldUntil, waiting: true, keep: w.sentAt != nil, err: &StepError{
+	return &outcome{wait: *w.heldUntil, waiting: true, err: &StepError{
 		Code: rateLimited, ErrCode: w.heldCode, Detail: factOf("WeChat takes no more of these calls for now"),
 	}}
 }

@@ -209,6 +209,9 @@ func (s *Service) failed(w *work, err error, write bool) outcome {
 	inDoubt := w.sentAt != nil && !write
 	switch judge(err, write) {
 	case unknown:
+		if w.Attempts+1 >= maxAttempts {
+			return outcome{to: Failed, failure: failureOf(err), keep: true}
+		}
 		return outcome{wait: now.Add(s.settle()), err: err, keep: true}
 	case later:
 		poll := s.cfg.AuditPoll

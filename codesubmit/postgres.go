@@ -91,9 +91,10 @@ func (s *Service) startStep(ctx context.Context, w *work) error {
 	return err
 }
 
-// markSent is committed before a call that changes something at WeChat goes out.
+// markSent is committed before a call that changes something at WeChat goes out. It does not when an operator has wished for
+// something since the submission was read.
 func (s *Service) markSent(ctx context.Context, w *work) error {
-	tag, err := s.db.Exec(ctx, `UPDATE submission SET sent_at = $3, updated_at = $3 WHERE id = $1 AND state = $2`, w.ID, w.State, s.cfg.Now())
+	tag, err := s.db.Exec(ctx, `UPDATE submission SET sent_at = $3, updated_at = $3 WHERE id = $1 AND state = $2 AND wish = $4`, w.ID, w.State, s.cfg.Now(), w.wish)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = errMoved
 	}
@@ -236,6 +237,10 @@ func lockRollout(ctx context.Context, tx pgx.Tx, id int64) error {
 func (s *Service) finishStep(ctx context.Context, tx pgx.Tx, w *work, out *outcome) error {
 	if w.State == Queued {
 		return nil
+	}
+	if w.State == Releasing && out.to == Approved { // it is still to come
+		_, err := tx.Exec(ctx, `UPDATE submission_step SET state = 'pending', finished_at = NULL WHERE submission_id = $1 AND seq = $2`, w.ID, seq(w.State))
+		return err
 	}
 	state := StepDone
 	f := out.failure

@@ -114,12 +114,16 @@ func (s *Service) usualAudit(ctx context.Context) (*time.Duration, error) {
 	return new(time.Duration(*seconds * float64(time.Second)).Round(time.Second)), nil
 }
 
-// committedAt is when our code became the merchant's trial version; nil: it never did, as far as is known.
-func (s *Service) committedAt(ctx context.Context, id int64) (*time.Time, error) {
-	var at *time.Time
-	err := s.db.QueryRow(ctx, `SELECT finished_at FROM submission_step WHERE submission_id = $1 AND name = 'committing' AND state = 'done'`, id).Scan(&at)
+// committedAt is when a submission's code became the merchant's trial version; nil: it never did, as far as is known. since
+// tells that another submission of the merchant may have committed after it.
+func (s *Service) committedAt(ctx context.Context, id int64) (at *time.Time, since bool, err error) {
+	const q = `SELECT st.finished_at, EXISTS (SELECT 1 FROM submission o JOIN submission_step ost ON ost.submission_id = o.id
+			WHERE o.appid = s.appid AND o.id <> s.id AND ost.name = 'committing' AND (ost.finished_at IS NULL OR ost.finished_at > st.started_at))
+		FROM submission s JOIN submission_step st ON st.submission_id = s.id
+		WHERE s.id = $1 AND st.name = 'committing' AND st.state = 'done'`
+	err = s.db.QueryRow(ctx, q, id).Scan(&at, &since)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil //nolint:nilnil // documented
+		err = nil
 	}
-	return at, err
+	return at, since, err
 }

@@ -108,10 +108,11 @@ func (s *Service) rollBack(ctx context.Context, w *work) outcome {
 		return outcome{to: Blocked, failure: notLive(of, live)}
 	case s.inFlight(w):
 		return s.readBackSoon(w)
-	case w.sentAt != nil && w.canceled(): // the call in doubt did nothing
-		return outcome{to: Canceled, failure: &StepError{Code: "canceled"}}
-	case w.sentAt != nil && w.Attempts >= releaseChecks:
+	case w.sentAt != nil && w.Attempts >= releaseChecks && !w.canceled():
 		return blocked("release_not_visible", factOf("the live version is still %s", of.UserVersion))
+	}
+	if out := s.undone(w); out != nil {
+		return *out
 	}
 	err = s.send(ctx, w, func(ctx context.Context) error { return w.api.RevertRelease(ctx, &w.back.AppVersion) })
 	switch {

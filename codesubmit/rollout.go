@@ -238,8 +238,10 @@ func (s *Service) TakeSubmission(ctx context.Context, id int64, action Action) e
 			if left[sub.AppID].none() {
 				return left[sub.AppID].refusal()
 			}
-			if err := s.setWish(ctx, tx, id, wishWithdraw); err != nil {
-				return err
+			if sub.wish == "" { // a cancellation that takes the audit back stays one
+				if err := s.setWish(ctx, tx, id, wishWithdraw); err != nil {
+					return err
+				}
 			}
 			return s.wake(ctx, tx, id)
 		case ActionSubmit:

@@ -84,6 +84,7 @@ func Transitions() []Transition {
 		{Approved, Releasing, "released by hand, at once or in its window"},
 		{Approved, Released, "released in WeChat's console"},
 		{Releasing, Released, "the live version is ours"},
+		{Releasing, Approved, "no user has it yet, and its window has closed or an operator's yes is wanted again"},
 		{Preflight, Releasing, "a rollback: there is a version to go back to"},
 	}
 	for _, from := range order()[:len(order())-1] {

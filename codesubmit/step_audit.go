@@ -86,14 +86,20 @@ func (s *Service) withdraw(ctx context.Context, w *work) *outcome {
 	var refusal *wechat.APIError
 	if errors.As(err, &refusal) && wechat.ClassOf(err) == wechat.ClassQuota {
 		// 5 a day, 10 a month (87013): the wish cannot be granted now, the audit goes on.
-		return &outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), err: err, waiting: true, apply: func(ctx context.Context, tx pgx.Tx) error {
-			if refusal.Code == 87013 {
-				if err := s.countWithdrawal(ctx, tx, w.AppID, w.AuditID, true); err != nil {
-					return err
-				}
+		count := func(ctx context.Context, tx pgx.Tx) error {
+			if refusal.Code != 87013 {
+				return nil
 			}
+			return s.countWithdrawal(ctx, tx, w.AppID, w.AuditID, true)
+		}
+		if w.canceled() {
+			failure := failureOf(err)
+			failure.Code, failure.Detail = "canceled", factOf("WeChat does not take the audit back; it goes on there, and the version is not released")
+			return &outcome{to: Canceled, failure: failure, apply: count}
+		}
+		return &outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), err: err, waiting: true, apply: both(count, func(ctx context.Context, tx pgx.Tx) error {
 			return s.setWish(ctx, tx, w.ID, "")
-		}}
+		})}
 	}
 	if err != nil {
 		out := s.failed(w, err, false) // a repeat answers 87012, then the state is read

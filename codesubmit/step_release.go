@@ -14,24 +14,16 @@ const releaseChecks = 5
 // awaitRelease holds an approved version until an operator says release or its window opens, and notices what is done
 // to it in WeChat's console meanwhile.
 func (s *Service) awaitRelease(ctx context.Context, w *work) outcome {
-	if w.goRelease {
-		return advance(Releasing) // by hand: ignores the window
-	}
 	now := s.cfg.Now()
-	var opens time.Time
-	if w.spec.Release.Mode == "auto" {
-		var err error
-		opens, err = windowOpens(w.spec.Release.Window, now, s.cfg.Location)
-		switch {
-		case err != nil:
-			return blocked("window_invalid", factFrom(err))
-		case opens.IsZero(): // as for 30 February
-			return blocked("window_invalid", factOf("the release window never opens"))
-		case !opens.After(now):
-			return advance(Releasing)
-		case opens.Before(now.Add(s.cfg.AuditPoll)):
-			return waitUntil(opens, factOf("waits for the release window"))
-		}
+	opens, wrong := s.letsOut(w, now)
+	switch {
+	case wrong != nil:
+		return outcome{to: Blocked, failure: wrong}
+	case opens.IsZero(): // an operator says when
+	case !opens.After(now):
+		return advance(Releasing)
+	case opens.Before(now.Add(s.cfg.AuditPoll)):
+		return waitUntil(opens, factOf("waits for the release window"))
 	}
 	version, err := w.api.VersionInfo(ctx)
 	if err != nil {
@@ -48,6 +40,37 @@ func (s *Service) awaitRelease(ctx context.Context, w *work) outcome {
 		out.until, out.detail = opens, factOf("waits for the release window")
 	}
 	return out
+}
+
+// letsOut is when the terms let a version go to its users: now, or when the window opens; zero: when an operator says so.
+func (s *Service) letsOut(w *work, now time.Time) (opens time.Time, wrong *StepError) {
+	switch {
+	case w.goRelease: // by hand: ignores the window
+		return now, nil
+	case w.spec.Release.Mode != "auto":
+		return time.Time{}, nil
+	}
+	opens, err := windowOpens(w.spec.Release.Window, now, s.cfg.Location)
+	if err != nil {
+		return opens, &StepError{Code: "window_invalid", Detail: factFrom(err)}
+	}
+	if opens.IsZero() { // as for 30 February
+		return opens, &StepError{Code: "window_invalid", Detail: factOf("the release window never opens")}
+	}
+	return opens, nil
+}
+
+// putOff is for a release that none of the users has yet and that the terms no longer let out, for it was held up until its
+// window closed, or is tried again after an end: it waits as it did before. nil: it may go out.
+func (s *Service) putOff(w *work) *outcome {
+	if w.gray != nil {
+		return nil
+	}
+	now := s.cfg.Now()
+	if opens, wrong := s.letsOut(w, now); wrong == nil && !opens.IsZero() && !opens.After(now) {
+		return nil
+	}
+	return &outcome{to: Approved}
 }
 
 // stillApproved asks whether release would publish our version: it publishes the last approved one, whosever that is.
@@ -91,12 +114,15 @@ func (s *Service) releaseToAll(ctx context.Context, w *work) outcome {
 		if rest := s.settles(w); s.cfg.Now().Before(rest) {
 			return outcome{wait: minTime(rest, s.cfg.Now().Add(s.cfg.RetryBase)), keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("release sent, live version is not ours yet")}}
 		}
-		if w.canceled() { // the call in doubt did nothing
-			return outcome{to: Canceled, failure: &StepError{Code: "canceled"}}
-		}
-		if w.Attempts >= releaseChecks {
+		if w.Attempts >= releaseChecks && !w.canceled() {
 			return blocked("release_not_visible", factOf("the live version is not ours"))
 		}
+		if out := s.undone(w); out != nil {
+			return *out
+		}
+	}
+	if out := s.putOff(w); out != nil {
+		return *out
 	}
 	if _, out := s.stillApproved(ctx, w); out != nil {
 		return *out
@@ -106,6 +132,9 @@ func (s *Service) releaseToAll(ctx context.Context, w *work) outcome {
 		return s.failed(w, err, true)
 	}
 	if version, err := w.api.VersionInfo(ctx); err != nil || !isLive(version, w) {
+		if w.Attempts >= releaseChecks {
+			return blocked("release_not_visible", factOf("the live version is not ours"))
+		}
 		return outcome{wait: s.cfg.Now().Add(s.cfg.RetryBase), keep: true, err: &StepError{Code: "release_not_visible", Detail: factOf("accepted, not live yet")}}
 	}
 	return s.verified(ctx, w)

@@ -25,15 +25,17 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 		return s.failed(w, err, false)
 	case w.isOurAudit(latest):
 		return s.submitted(w, latest.AuditID, s.begun(latest), speedUp, factOf("found in audit after an answer was lost"))
-	case underAudit(latest.State):
-		return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, keep: w.sentAt != nil, err: &StepError{
+	}
+	if s.inFlight(w) {
+		return s.readBack(s.settles(w))
+	}
+	if out := s.undone(w); out != nil {
+		return *out
+	}
+	if err == nil && underAudit(latest.State) {
+		return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, err: &StepError{
 			Code: "audit_running", Detail: factOf("audit %d of version %s is under way", latest.AuditID, latest.UserVersion),
 		}}
-	}
-	if w.sentAt != nil {
-		if rest := s.settles(w); s.cfg.Now().Before(rest) {
-			return outcome{wait: rest, keep: true, waiting: true, err: &StepError{Code: "wechat_unavailable", Detail: factOf("outcome unknown, reading back")}}
-		}
 	}
 	if out := s.quotaLeft(ctx, w); out != nil {
 		return *out
@@ -43,9 +45,7 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 	}
 	files, err := s.upload(ctx, w)
 	if errors.Is(err, errUploadsBusy) {
-		out := waitUntil(s.cfg.Now().Add(uploadPause), factOf("waits until other files are uploaded"))
-		out.keep = w.sentAt != nil
-		return out
+		return waitUntil(s.cfg.Now().Add(uploadPause), factOf("waits until other files are uploaded"))
 	}
 	if err != nil {
 		return s.failed(w, err, false)
@@ -62,7 +62,6 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 		return outcome{wait: s.cfg.Now().Add(s.cfg.AuditPoll), waiting: true, err: err}
 	case wechat.IsCode(err, 85085): // read again at the audit poll, for extra quota may be granted any time
 		out := s.quotaUsedUp(w, err)
-		out.keep = false
 		out.apply = func(ctx context.Context, tx pgx.Tx) error { return emptyQuota(ctx, tx, s.cfg.Now()) }
 		return out
 	case wechat.IsCode(err, 85086), wechat.IsCode(err, 86001): // the code we committed is gone
@@ -115,12 +114,12 @@ const trialTrust = 10 * time.Minute
 // trialStays looks whether the trial version is still the one we committed, where time enough has gone by for somebody
 // else to have committed another: that one must not go to the reviewers in our name. nil: it is.
 func (s *Service) trialStays(ctx context.Context, w *work) *outcome {
-	if w.endedAuditID == 0 && w.spec.Audit.Submit != "manual" {
-		at, err := s.committedAt(ctx, w.ID)
-		if err != nil {
-			return new(s.failed(w, err, false))
-		}
-		if at != nil && s.cfg.Now().Sub(*at) < trialTrust {
+	at, since, err := s.committedAt(ctx, w.ID)
+	if err != nil {
+		return new(s.failed(w, err, false))
+	}
+	if at != nil && !since && w.endedAuditID == 0 && w.spec.Audit.Submit != "manual" {
+		if age := s.cfg.Now().Sub(*at); age >= 0 && age < trialTrust { // the clock may have been set back
 			return nil
 		}
 	}
@@ -128,17 +127,17 @@ func (s *Service) trialStays(ctx context.Context, w *work) *outcome {
 	if err != nil {
 		return new(s.failed(w, err, false))
 	}
-	v := version.Exp
-	if v == nil { // WeChat leaves it out at times; without code submit_audit itself says so (85086)
+	out := outcome{to: Blocked, failure: &StepError{Code: "trial_replaced", Detail: factOf("the trial version is not ours")}, apply: s.resumeAt(w, Committing)}
+	switch v := version.Exp; {
+	case v == nil && since:
+	case v == nil: // WeChat leaves it out at times; without code submit_audit itself says so (85086)
 		return nil
-	}
-	if strings.Contains(v.Desc, w.marker) || v.Desc == "" && v.Version == w.UserVersion {
+	case strings.Contains(v.Desc, w.marker), v.Desc == "" && v.Version == w.UserVersion && !since:
 		return nil
+	default:
+		out.failure.Detail = factOf("the trial version is %s, not ours", v.Version)
 	}
-	return &outcome{
-		to: Blocked, failure: &StepError{Code: "trial_replaced", Detail: factOf("the trial version is %s, not ours", v.Version)},
-		apply: s.resumeAt(w, Committing),
-	}
+	return &out
 }
 
 func auditRequest(spec AuditSpec, files mediaUploads) wechat.SubmitAuditRequest {

@@ -607,6 +607,10 @@ func chinese(format string) (translated string, ok bool) {
 		return "没有收到应答，但已在体验版中找到本次代码", true
 	case "outcome unknown, reading back":
 		return "结果未知，正在核实", true
+	case "the call did nothing, it is made again":
+		return "该调用没有生效，将再次调用", true
+	case "WeChat does not take the audit back; it goes on there, and the version is not released":
+		return "微信不允许撤回该审核；审核会继续进行，通过后不会发布", true
 	case "declared as not used":
 		return "已声明未使用隐私接口", true
 	case "without permission: %s; not declared: %s":
