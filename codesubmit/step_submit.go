@@ -44,7 +44,7 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 	files, err := s.upload(ctx, w)
 	if errors.Is(err, errUploadsBusy) {
 		out := waitUntil(s.cfg.Now().Add(uploadPause), factOf("waits until other files are uploaded"))
-		out.keep = w.sentAt != nil
+		out.keep, out.waiting = w.sentAt != nil, true
 		return out
 	}
 	if err != nil {
