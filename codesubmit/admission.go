@@ -58,6 +58,13 @@ func (s *Service) GiveTurns(ctx context.Context, id, jobID int64) (sleep time.Du
 			if err := setRolloutState(ctx, tx, id, RolloutRunning, Fact{}); err != nil {
 				return err
 			}
+			retried, err := lookAtWaiting(ctx, tx, id) // before the start
+			if err != nil {
+				return err
+			}
+			if err := s.enqueue(ctx, tx, retried); err != nil {
+				return err
+			}
 		case RolloutRunning:
 		case RolloutPaused, RolloutCompleted, RolloutCanceled:
 			return noteTurns(ctx, tx, id, now, 0)

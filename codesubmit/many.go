@@ -71,7 +71,7 @@ func (s *Service) endMany(ctx context.Context, tx pgx.Tx, subs []*Submission, to
 	return live.PublishAll(ctx, tx, events)
 }
 
-// retryMany sends ended submissions of one rollout on again.
+// retryMany sends ended submissions of one rollout on again, which no newer one stands in the way of.
 func (s *Service) retryMany(ctx context.Context, tx pgx.Tx, subs []*Submission) error {
 	if len(subs) == 0 {
 		return nil
@@ -83,30 +83,55 @@ func (s *Service) retryMany(ctx context.Context, tx pgx.Tx, subs []*Submission) 
 		m.ids[i], m.from[i], m.to[i] = sub.ID, string(sub.State), string(to)
 		events[i] = live.Event{Kind: "submission", ID: formatID(sub.ID), AppID: sub.AppID, State: string(to)}
 	}
-	const newer = `SELECT n.id, n.appid FROM submission s JOIN submission n ON n.appid = s.appid AND n.id > s.id AND n.finished_at IS NULL
-		WHERE s.id = ANY($1) ORDER BY n.id LIMIT 1`
-	var id int64
-	var appid string
-	rows, err := tx.Query(ctx, newer, m.ids)
-	if err != nil {
-		return err
-	}
-	if _, err := pgx.ForEachRow(rows, []any{&id, &appid}, func() error { return nil }); err != nil {
-		return err
-	}
-	if id != 0 {
-		return fault.New(fault.Conflict, "Submission %d of a newer rollout is under way for %s; cancel that one first.", id, appid)
-	}
 	if err := m.reopen(ctx, tx, s.cfg.Now()); err != nil {
 		return err
 	}
-	if err := reopenRollout(ctx, tx, subs[0].RolloutID); err != nil {
+	if err := s.reopenRollout(ctx, tx, subs[0].RolloutID); err != nil {
 		return err
 	}
 	if err := live.PublishAll(ctx, tx, events); err != nil {
 		return err
 	}
 	return s.enqueue(ctx, tx, m.ids)
+}
+
+// overtaking is a newer submission that stands in the way of a retry.
+type overtaking struct {
+	id             int64
+	appid, version string
+	released       bool
+}
+
+func (o overtaking) refusal() error {
+	if o.released {
+		return fault.New(fault.Conflict, "Version %s of a newer rollout is released for %s, and a retry would replace it by an older one. Make a new rollout if that is wanted.", o.version, o.appid)
+	}
+	return fault.New(fault.Conflict, "Submission %d of a newer rollout is under way for %s; cancel that one first.", o.id, o.appid)
+}
+
+// overtaken finds the newest submission that stands in the way of a retry of each: one under way or, where it was not
+// taken back since, one that was released. A rollback goes back from its own rollout's version and from no other, so
+// what is released does not stand in its way.
+func overtaken(ctx context.Context, tx pgx.Tx, subs []*Submission) (map[int64]overtaking, error) {
+	ids := make([]int64, len(subs))
+	for i, sub := range subs {
+		ids[i] = sub.ID
+	}
+	const newer = `SELECT DISTINCT ON (s.id) s.id, n.id, n.appid, n.user_version, n.state = 'released'
+		FROM submission s JOIN submission n ON n.appid = s.appid AND n.id > s.id
+		WHERE s.id = ANY($1) AND (n.finished_at IS NULL OR s.rollback IS NULL AND n.state = 'released' AND n.rollback IS NULL
+			AND NOT EXISTS (SELECT FROM submission b JOIN rollout r ON r.id = b.rollout_id
+				WHERE b.appid = n.appid AND b.state = 'released' AND r.of_rollout_id = n.rollout_id))
+		ORDER BY s.id, n.finished_at IS NULL DESC, n.id DESC`
+	rows, err := tx.Query(ctx, newer, ids)
+	if err != nil {
+		return nil, err
+	}
+	found := map[int64]overtaking{}
+	var id int64
+	var by overtaking
+	_, err = pgx.ForEachRow(rows, []any{&id, &by.id, &by.appid, &by.version, &by.released}, func() error { found[id] = by; return nil })
+	return found, err
 }
 
 // many are submissions and the states that they leave and come to.

@@ -192,7 +192,7 @@ func (s *Service) end(ctx context.Context, tx pgx.Tx, sub *Submission, to State,
 // afterMove tells pages, and ends the rollout with its last submission.
 func (s *Service) afterMove(ctx context.Context, tx pgx.Tx, sub *Submission, to State) error {
 	if to.Ended() {
-		const q = `UPDATE rollout SET state = 'completed', finished_at = $2 WHERE id = $1 AND state IN ('running', 'paused')
+		const q = `UPDATE rollout SET state = 'completed', finished_at = $2 WHERE id = $1 AND state IN ('scheduled', 'running', 'paused')
 			AND NOT EXISTS (SELECT 1 FROM submission WHERE rollout_id = $1 AND finished_at IS NULL) RETURNING name`
 		var name string
 		err := tx.QueryRow(ctx, q, sub.RolloutID, s.cfg.Now()).Scan(&name)

@@ -1,0 +1,66 @@
+package codesubmit
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
+)
+
+// failed is a rollout whose merchants all fail, for a reason that is mended then.
+func (e *shops) failed(version string, appids ...string) (rolloutID string) {
+	e.T.Helper()
+	e.fail(wechatfake.Fault{Path: "/wxa/commit", Mode: wechatfake.FaultErrcode, Code: 85013, Times: -1})
+	id := e.roll(version, nil, appids...)
+	e.counts(id, map[string]int{"failed": len(appids)})
+	e.Fake.ClearFaults()
+	return id
+}
+
+// TestRetryReplacesNoNewerVersion: what is live from a newer rollout stays, until that is taken back.
+func TestRetryReplacesNoNewerVersion(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	e.live(shop, "1.0.0")
+	older := e.failed("2.3.0", shop)
+	id := e.submissionID(shop)
+	newer := e.released("2.4.0", shop)
+	for _, path := range []string{"/rollouts/" + older + "/retry-failed", "/submissions/" + id + "/retry"} {
+		status, out := e.API(http.MethodPost, path, nil)
+		require.Equal(t, http.StatusConflict, status, path)
+		require.Contains(t, out["detail"], "2.4.0")
+	}
+	require.Equal(t, "failed", e.do(http.MethodGet, "/submissions/"+id, nil)["state"])
+	require.Equal(t, "2.4.0", e.view(shop).Live.UserVersion)
+
+	e.do(http.MethodPost, "/rollouts/"+newer+"/rollback", nil)
+	e.Until("the newer one is taken back", func() bool {
+		return e.view(shop).Live.UserVersion == "1.0.0" && e.submission(shop)["state"] == "released"
+	})
+	e.do(http.MethodPost, "/rollouts/"+older+"/retry-failed", nil)
+	e.counts(older, map[string]int{"auditing": 1})
+	require.NoError(t, e.Fake.Approve(shop))
+	e.counts(older, map[string]int{"released": 1})
+	require.Equal(t, "2.3.0", e.view(shop).Live.UserVersion)
+}
+
+// TestRetryLeavesOutWhoIsInANewerRollout: the others go on.
+func TestRetryLeavesOutWhoIsInANewerRollout(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop, second, third)
+	older := e.failed("2.3.0", shop, second, third)
+	e.released("2.4.0", third)
+	e.roll("2.4.0", nil, second)
+	e.until(second, "auditing")
+	e.do(http.MethodPost, "/rollouts/"+older+"/retry-failed", nil)
+	e.counts(older, map[string]int{"auditing": 1, "failed": 2})
+	e.approve(shop)
+	e.counts(older, map[string]int{"released": 1, "failed": 2})
+	require.Equal(t, "completed", e.rollout(older)["state"])
+	status, out := e.API(http.MethodPost, "/rollouts/"+older+"/retry-failed", nil)
+	require.Equal(t, http.StatusConflict, status)
+	require.Contains(t, out["detail"], second, "it is told why nobody goes on")
+	require.Equal(t, "completed", e.rollout(older)["state"])
+}
