@@ -71,7 +71,7 @@ func (s *Service) endMany(ctx context.Context, tx pgx.Tx, subs []*Submission, to
 	return live.PublishAll(ctx, tx, events)
 }
 
-// retryMany sends ended submissions of one rollout on again, which no newer one stands in the way of.
+// retryMany sends ended submissions of one rollout on again, which have no rivals.
 func (s *Service) retryMany(ctx context.Context, tx pgx.Tx, subs []*Submission) error {
 	if len(subs) == 0 {
 		return nil
@@ -95,42 +95,43 @@ func (s *Service) retryMany(ctx context.Context, tx pgx.Tx, subs []*Submission) 
 	return s.enqueue(ctx, tx, m.ids)
 }
 
-// overtaking is a newer submission that stands in the way of a retry.
-type overtaking struct {
+// rival is another submission of a merchant that stands in the way of a retry.
+type rival struct {
 	id             int64
 	appid, version string
 	released       bool
 }
 
-func (o overtaking) refusal() error {
-	if o.released {
-		return fault.New(fault.Conflict, "Version %s of a newer rollout is released for %s, and a retry would replace it by an older one. Make a new rollout if that is wanted.", o.version, o.appid)
+func (r rival) refusal() error {
+	if r.released {
+		return fault.New(fault.Conflict, "Version %s of a newer rollout is released for %s, and a retry would replace it by an older one. Make a new rollout if that is wanted.", r.version, r.appid)
 	}
-	return fault.New(fault.Conflict, "Submission %d of a newer rollout is under way for %s; cancel that one first.", o.id, o.appid)
+	return fault.New(fault.Conflict, "Submission %d of another rollout is under way for %s; cancel that one first.", r.id, r.appid)
 }
 
-// overtaken finds the newest submission that stands in the way of a retry of each: one under way or, where it was not
-// taken back since, one that was released. A rollback goes back from its own rollout's version and from no other, so
-// what is released does not stand in its way.
-func overtaken(ctx context.Context, tx pgx.Tx, subs []*Submission) (map[int64]overtaking, error) {
+// rivals finds for each submission what stands in the way of its retry: a newer one under way, a newer one that was
+// released and not taken back since, or an older one under way, which would go live after this one. A rollback goes back
+// from its own rollout's version and from no other, so only a newer one under way stands in its way, and it in nobody's.
+func rivals(ctx context.Context, tx pgx.Tx, subs []*Submission) (map[int64]rival, error) {
 	ids := make([]int64, len(subs))
 	for i, sub := range subs {
 		ids[i] = sub.ID
 	}
-	const newer = `SELECT DISTINCT ON (s.id) s.id, n.id, n.appid, n.user_version, n.state = 'released'
-		FROM submission s JOIN submission n ON n.appid = s.appid AND n.id > s.id
-		WHERE s.id = ANY($1) AND (n.finished_at IS NULL OR s.rollback IS NULL AND n.state = 'released' AND n.rollback IS NULL
-			AND NOT EXISTS (SELECT FROM submission b JOIN rollout r ON r.id = b.rollout_id
-				WHERE b.appid = n.appid AND b.state = 'released' AND r.of_rollout_id = n.rollout_id))
+	const others = `SELECT DISTINCT ON (s.id) s.id, n.id, n.appid, n.user_version, n.finished_at IS NOT NULL
+		FROM submission s JOIN submission n ON n.appid = s.appid
+		WHERE s.id = ANY($1) AND (n.id > s.id AND n.finished_at IS NULL
+			OR s.rollback IS NULL AND n.rollback IS NULL AND (n.id < s.id AND n.finished_at IS NULL
+				OR n.id > s.id AND n.state = 'released' AND NOT EXISTS (SELECT FROM submission b JOIN rollout r ON r.id = b.rollout_id
+					WHERE b.appid = n.appid AND b.state = 'released' AND r.of_rollout_id = n.rollout_id)))
 		ORDER BY s.id, n.finished_at IS NULL DESC, n.id DESC`
-	rows, err := tx.Query(ctx, newer, ids)
+	rows, err := tx.Query(ctx, others, ids)
 	if err != nil {
 		return nil, err
 	}
-	found := map[int64]overtaking{}
+	found := map[int64]rival{}
 	var id int64
-	var by overtaking
-	_, err = pgx.ForEachRow(rows, []any{&id, &by.id, &by.appid, &by.version, &by.released}, func() error { found[id] = by; return nil })
+	var r rival
+	_, err = pgx.ForEachRow(rows, []any{&id, &r.id, &r.appid, &r.version, &r.released}, func() error { found[id] = r; return nil })
 	return found, err
 }
 

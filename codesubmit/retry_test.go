@@ -46,8 +46,32 @@ func TestRetryReplacesNoNewerVersion(t *testing.T) {
 	require.Equal(t, "2.3.0", e.view(shop).Live.UserVersion)
 }
 
-// TestRetryLeavesOutWhoIsInANewerRollout: the others go on.
-func TestRetryLeavesOutWhoIsInANewerRollout(t *testing.T) {
+// TestOlderRolloutGoesLiveAfterNoNewerOne: while the older one, retried before, is on its way, a retry of the newer one would
+// have it released first.
+func TestOlderRolloutGoesLiveAfterNoNewerOne(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	older := e.failed("2.3.0", shop)
+	e.fail(wechatfake.Fault{Path: "/wxa/release", Mode: wechatfake.FaultErrcode, Code: 85999})
+	newer := e.roll("2.4.0", nil, shop)
+	e.approve(shop)
+	e.until(shop, "blocked")
+	e.do(http.MethodPost, "/rollouts/"+older+"/retry-failed", nil)
+	for _, path := range []string{"/rollouts/" + newer + "/retry-failed", "/submissions/" + e.submissionID(shop) + "/retry"} {
+		status, out := e.API(http.MethodPost, path, nil)
+		require.Equal(t, http.StatusConflict, status, path)
+		require.Contains(t, out["detail"], "under way")
+	}
+	e.counts(older, map[string]int{"auditing": 1})
+	require.NoError(t, e.Fake.Approve(shop))
+	e.counts(older, map[string]int{"released": 1})
+	e.do(http.MethodPost, "/rollouts/"+newer+"/retry-failed", nil)
+	require.Equal(t, "blocked", e.until(shop, "blocked")["state"])
+	require.Equal(t, "2.3.0", e.view(shop).Live.UserVersion)
+}
+
+// TestRetryLeavesOutWhoIsInAnotherRollout: the others go on.
+func TestRetryLeavesOutWhoIsInAnotherRollout(t *testing.T) {
 	t.Parallel()
 	e := newShops(t, shop, second, third)
 	older := e.failed("2.3.0", shop, second, third)

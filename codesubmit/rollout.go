@@ -161,7 +161,7 @@ func (s *Service) CancelRollout(ctx context.Context, id int64, withdraw bool) (*
 	})
 }
 
-// RetryFailed sends the failed, blocked and rejected submissions of a rollout on again. Those of merchants that a newer
+// RetryFailed sends the failed, blocked and rejected submissions of a rollout on again. Those of merchants that another
 // rollout has come to stay as they are; when there are no others it says why.
 func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, error) {
 	return s.changeRollout(ctx, id, func(tx pgx.Tx, _ *Rollout) error {
@@ -172,14 +172,14 @@ func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, error) {
 		if len(subs) == 0 {
 			return fault.New(fault.Conflict, "Nothing to retry: no submission of this rollout is failed, blocked or rejected.")
 		}
-		newer, err := overtaken(ctx, tx, subs)
+		others, err := rivals(ctx, tx, subs)
 		if err != nil {
 			return err
 		}
 		first := subs[0]
-		subs = slices.DeleteFunc(subs, func(sub *Submission) bool { _, is := newer[sub.ID]; return is })
+		subs = slices.DeleteFunc(subs, func(sub *Submission) bool { _, has := others[sub.ID]; return has })
 		if len(subs) == 0 {
-			return newer[first.ID].refusal()
+			return others[first.ID].refusal()
 		}
 		return s.retryMany(ctx, tx, subs)
 	})
@@ -308,12 +308,12 @@ func (s *Service) retryInTx(ctx context.Context, tx pgx.Tx, sub *Submission) err
 		return err
 	}
 	subs := []*Submission{sub}
-	newer, err := overtaken(ctx, tx, subs)
+	others, err := rivals(ctx, tx, subs)
 	if err != nil {
 		return err
 	}
-	if by, is := newer[sub.ID]; is {
-		return by.refusal()
+	if r, has := others[sub.ID]; has {
+		return r.refusal()
 	}
 	if err := s.retryMany(ctx, tx, subs); err != nil {
 		return err

@@ -417,8 +417,8 @@ func chinese(format string) (translated string, ok bool) {
 		return "没有可重试的商户：此发布中没有失败、被阻塞或审核未通过的商户。", true
 	case "A submission that is %s does not take the action %s.":
 		return "当前状态为“%s”，不能执行“%s”。", true
-	case "Submission %d of a newer rollout is under way for %s; cancel that one first.":
-		return "更新的发布正在处理商户 %[2]s（提交记录 %[1]d），请先取消它。", true
+	case "Submission %d of another rollout is under way for %s; cancel that one first.":
+		return "另一个发布正在处理商户 %[2]s（提交记录 %[1]d），请先取消它。", true
 	case "Version %s of a newer rollout is released for %s, and a retry would replace it by an older one. Make a new rollout if that is wanted.":
 		return "更新的发布已为商户 %[2]s 发布版本 %[1]s，重试会把它换回旧版本。确需如此请新建发布。", true
 	case "Only a submission in audit can be sped up; this one is %s.":
