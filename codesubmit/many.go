@@ -111,8 +111,13 @@ func (r rival) refusal() error {
 
 // rivals finds for each submission what stands in the way of its retry: a newer one under way, a newer one that was
 // released and not taken back since, or an older one under way, which would go live after this one. A rollback goes back
-// from its own rollout's version and from no other, so only a newer one under way stands in its way, and it in nobody's.
+// from its own rollout's version and from no other: only a newer one under way stands in its way, and no newer one minds
+// it. Retries take turns from here to the end of the transaction, so that no two overlook each other; the caller holds
+// the rollout's row.
 func rivals(ctx context.Context, tx pgx.Tx, subs []*Submission) (map[int64]rival, error) {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('codesubmit.retry'))`); err != nil {
+		return nil, err
+	}
 	ids := make([]int64, len(subs))
 	for i, sub := range subs {
 		ids[i] = sub.ID

@@ -1,11 +1,14 @@
 package codesubmit
 
 import (
+	"context"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
 )
 
@@ -87,4 +90,34 @@ func TestRetryLeavesOutWhoIsInAnotherRollout(t *testing.T) {
 	require.Equal(t, http.StatusConflict, status)
 	require.Contains(t, out["detail"], second, "it is told why nobody goes on")
 	require.Equal(t, "completed", e.rollout(older)["state"])
+}
+
+// TestTwoRetriesAtOnce: of two rollouts for one merchant the second to be retried finds the first under way.
+func TestTwoRetriesAtOnce(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop)
+	e.failed("2.3.0", shop)
+	older, err := strconv.ParseInt(e.submissionID(shop), 10, 64)
+	require.NoError(t, err)
+	newer, err := strconv.ParseInt(e.failed("2.4.0", shop), 10, 64)
+	require.NoError(t, err)
+	e.StopJobs()
+	tx, err := e.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer tx.Rollback(context.Background()) //nolint:errcheck // only after a failure
+	sub, err := e.service.lockedSubmission(t.Context(), tx, older)
+	require.NoError(t, err)
+	require.NoError(t, e.service.retryInTx(t.Context(), tx, sub))
+	other := make(chan error, 1)
+	go func() {
+		_, err := e.service.RetryFailed(context.WithoutCancel(t.Context()), newer)
+		other <- err
+	}()
+	e.Until("the other waits", func() bool {
+		return e.Count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 1
+	})
+	require.NoError(t, tx.Commit(t.Context()))
+	var told *fault.Error
+	require.ErrorAs(t, <-other, &told)
+	require.Equal(t, fault.Conflict, told.Kind)
 }
