@@ -58,6 +58,13 @@ func (s *Service) GiveTurns(ctx context.Context, id, jobID int64) (sleep time.Du
 			if err := setRolloutState(ctx, tx, id, RolloutRunning, Fact{}); err != nil {
 				return err
 			}
+			retried, err := lookAtWaiting(ctx, tx, id) // before the start
+			if err != nil {
+				return err
+			}
+			if err := s.enqueue(ctx, tx, retried); err != nil {
+				return err
+			}
 		case RolloutRunning:
 		case RolloutPaused, RolloutCompleted, RolloutCanceled:
 			return noteTurns(ctx, tx, id, now, 0)
@@ -97,9 +104,10 @@ func (s *Service) admitNext(ctx context.Context, tx pgx.Tx, r *Rollout, n int) (
 	case n == 0 || n > waiting:
 		n = waiting
 	}
+	kept := 0
 	if r.takesQuota() {
-		room, err := s.room(ctx, tx)
-		if err != nil {
+		var room int
+		if room, kept, err = s.room(ctx, tx); err != nil {
 			return nobody, err
 		}
 		if room < n {
@@ -122,7 +130,7 @@ func (s *Service) admitNext(ctx context.Context, tx pgx.Tx, r *Rollout, n int) (
 	if err != nil {
 		return nobody, err
 	}
-	changed, err := waitForQuota(ctx, tx, r.ID, quotaFact(q.AuditQuota), monthTurns(s.cfg.Now()))
+	changed, err := waitForQuota(ctx, tx, r.ID, keptFact(q.AuditQuota, kept+n), monthTurns(s.cfg.Now()))
 	if err == nil && changed {
 		err = publishRollout(ctx, tx, r.ID, "")
 	}

@@ -135,7 +135,8 @@ func judge(err error, write bool) verdict {
 	}
 }
 
-// maxAttempts of one step in a row before it fails; with pauses from 5 s doubling to 10 min that is over two hours.
+// maxAttempts of one step in a row before it fails; with pauses from 5 s doubling to 10 min that is over two hours. States that
+// only watch (State.watches) go on at the longest pause.
 const maxAttempts = 20
 
 const longestPause = 10 * time.Minute

@@ -90,7 +90,7 @@ func (r *Rollout) standsFor() Fact {
 	}
 	until := r.HeldUntil.In(beijing()).Format("2006-01-02 15:04")
 	if r.heldBy == quotaExhausted {
-		return factOf("The provider's audit quota is used up. Merchants wait until %s (China time), or until WeChat grants more.", until)
+		return factOf("The provider's audit quota is used up, or the rest is for merchants that have begun. Others wait until %s (China time), or until WeChat grants more.", until)
 	}
 	return factOf("WeChat takes no more calls of a kind for now. Merchants wait until %s (China time).", until)
 }

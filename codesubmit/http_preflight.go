@@ -93,6 +93,12 @@ type PreflightItemView struct {
 
 type preflightOutput struct{ Body PreflightView }
 
+type preflightInput struct {
+	httpserver.LateAnswer
+
+	Body Spec
+}
+
 type preflightItemsInput struct {
 	IDInput
 	httpserver.ListInput
@@ -104,7 +110,8 @@ type preflightItemsInput struct {
 func (s *Service) routePreflights(api huma.API) {
 	all := adminauth.Op(http.MethodPost, "/rollouts/preflight", "preflight-rollout", "Look what stands in the way and wait for the answer, changing nothing", adminauth.Viewer, tagPreflights)
 	all.MaxBodyBytes = maxSpecBytes
-	huma.Register(api, all, func(ctx context.Context, in *struct{ Body Spec }) (*struct{ Body PreflightResult }, error) {
+	huma.Register(api, all, func(ctx context.Context, in *preflightInput) (*struct{ Body PreflightResult }, error) {
+		defer in.AnswerNow() // thousands of merchants take many minutes
 		items, err := s.PreflightRollout(ctx, &in.Body)
 		if err != nil {
 			return nil, err

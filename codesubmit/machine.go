@@ -44,7 +44,7 @@ type outcome struct {
 	wait    time.Time  // else: stay, look again then
 	until   time.Time  // what it waits for, where that is later than wait
 	err     error      // with a stay: what went wrong (an attempt is counted unless waiting)
-	waiting bool       // with err: a wait, not a failure
+	waiting bool       // a wait: neither a failure, where there is an err, nor a success
 	failure *StepError // with an end: why
 	skipped bool       // the step had nothing to do
 	keep    bool       // outcome of a sent call is still unknown
@@ -231,7 +231,7 @@ func (s *Service) failed(w *work, err error, write bool) outcome {
 		return outcome{to: Failed, failure: failureOf(err), keep: inDoubt}
 	case again:
 	}
-	if w.Attempts+1 >= maxAttempts {
+	if w.Attempts+1 >= maxAttempts && !w.State.watches() {
 		return outcome{to: Failed, failure: failureOf(err), keep: inDoubt}
 	}
 	wait := pause(s.cfg.RetryBase, w.Attempts+1)

@@ -71,7 +71,7 @@ func (s *Service) endMany(ctx context.Context, tx pgx.Tx, subs []*Submission, to
 	return live.PublishAll(ctx, tx, events)
 }
 
-// retryMany sends ended submissions of one rollout on again.
+// retryMany sends ended submissions of one rollout on again, which have no rivals.
 func (s *Service) retryMany(ctx context.Context, tx pgx.Tx, subs []*Submission) error {
 	if len(subs) == 0 {
 		return nil
@@ -83,30 +83,61 @@ func (s *Service) retryMany(ctx context.Context, tx pgx.Tx, subs []*Submission) 
 		m.ids[i], m.from[i], m.to[i] = sub.ID, string(sub.State), string(to)
 		events[i] = live.Event{Kind: "submission", ID: formatID(sub.ID), AppID: sub.AppID, State: string(to)}
 	}
-	const newer = `SELECT n.id, n.appid FROM submission s JOIN submission n ON n.appid = s.appid AND n.id > s.id AND n.finished_at IS NULL
-		WHERE s.id = ANY($1) ORDER BY n.id LIMIT 1`
-	var id int64
-	var appid string
-	rows, err := tx.Query(ctx, newer, m.ids)
-	if err != nil {
-		return err
-	}
-	if _, err := pgx.ForEachRow(rows, []any{&id, &appid}, func() error { return nil }); err != nil {
-		return err
-	}
-	if id != 0 {
-		return fault.New(fault.Conflict, "Submission %d of a newer rollout is under way for %s; cancel that one first.", id, appid)
-	}
 	if err := m.reopen(ctx, tx, s.cfg.Now()); err != nil {
 		return err
 	}
-	if err := reopenRollout(ctx, tx, subs[0].RolloutID); err != nil {
+	if err := s.reopenRollout(ctx, tx, subs[0].RolloutID); err != nil {
 		return err
 	}
 	if err := live.PublishAll(ctx, tx, events); err != nil {
 		return err
 	}
 	return s.enqueue(ctx, tx, m.ids)
+}
+
+// rival is another submission of a merchant that stands in the way of a retry.
+type rival struct {
+	id             int64
+	appid, version string
+	released       bool
+}
+
+func (r rival) refusal() error {
+	if r.released {
+		return fault.New(fault.Conflict, "Version %s of a newer rollout is released for %s, and a retry would replace it by an older one. Make a new rollout if that is wanted.", r.version, r.appid)
+	}
+	return fault.New(fault.Conflict, "Submission %d of another rollout is under way for %s; cancel that one first.", r.id, r.appid)
+}
+
+// rivals finds for each submission what stands in the way of its retry: a newer one under way, a newer one that was
+// released and not taken back since, or an older one under way, which would go live after this one. A rollback goes back
+// from its own rollout's version and from no other: only a newer one under way stands in its way, and no newer one minds
+// it. Retries take turns from here to the end of the transaction, so that no two overlook each other; the caller holds
+// the rollout's row.
+func rivals(ctx context.Context, tx pgx.Tx, subs []*Submission) (map[int64]rival, error) {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('codesubmit.retry'))`); err != nil {
+		return nil, err
+	}
+	ids := make([]int64, len(subs))
+	for i, sub := range subs {
+		ids[i] = sub.ID
+	}
+	const others = `SELECT DISTINCT ON (s.id) s.id, n.id, n.appid, n.user_version, n.finished_at IS NOT NULL
+		FROM submission s JOIN submission n ON n.appid = s.appid
+		WHERE s.id = ANY($1) AND (n.id > s.id AND n.finished_at IS NULL
+			OR s.rollback IS NULL AND n.rollback IS NULL AND (n.id < s.id AND n.finished_at IS NULL
+				OR n.id > s.id AND n.state = 'released' AND NOT EXISTS (SELECT FROM submission b JOIN rollout r ON r.id = b.rollout_id
+					WHERE b.appid = n.appid AND b.state = 'released' AND r.of_rollout_id = n.rollout_id)))
+		ORDER BY s.id, n.finished_at IS NULL DESC, n.id DESC`
+	rows, err := tx.Query(ctx, others, ids)
+	if err != nil {
+		return nil, err
+	}
+	found := map[int64]rival{}
+	var id int64
+	var r rival
+	_, err = pgx.ForEachRow(rows, []any{&id, &r.id, &r.appid, &r.version, &r.released}, func() error { found[id] = r; return nil })
+	return found, err
 }
 
 // many are submissions and the states that they leave and come to.

@@ -135,6 +135,45 @@ func TestTwoRolloutsShareTheQuota(t *testing.T) {
 	e.counts(second, map[string]int{"auditing": 6})
 }
 
+// TestPausedRolloutKeepsNoQuota: an urgent fix goes first. The merchants of the paused one wait with their submission then.
+func TestPausedRolloutKeepsNoQuota(t *testing.T) {
+	t.Parallel()
+	all := manyShops(12)
+	e := newShops(t, all...)
+	e.fail(wechatfake.Fault{Path: "/wxa/security/get_code_privacy_info", Mode: wechatfake.FaultErrcode, Code: 61039, Times: -1})
+	e.Fake.Set(func(s *wechatfake.Settings) { s.AuditRest, s.AuditLimit = 6, 100 })
+	first := e.roll("2.3.0", nil, all[:6]...)
+	e.counts(first, map[string]int{"detecting": 6})
+	urgent := e.roll("2.3.1", nil, all[6:]...)
+	e.Until("it waits", func() bool { return e.rollout(urgent)["held_until"] != nil })
+	why, _ := e.submission(all[6])["error"].(map[string]any)
+	require.Equal(t, "6 of 100 submissions of this month were left, 6 of them for merchants that have begun", why["detail"])
+	require.Contains(t, e.rollout(urgent)["pause_reason"], "for merchants that have begun")
+
+	e.do(http.MethodPost, "/rollouts/"+first+"/pause", nil)
+	e.counts(urgent, map[string]int{"detecting": 6})
+	e.Fake.ClearFaults()
+	e.counts(urgent, map[string]int{"auditing": 6})
+	e.do(http.MethodPost, "/rollouts/"+first+"/resume", nil)
+	e.counts(first, map[string]int{"submitting": 6})
+	e.Until("all say what they wait for", func() bool {
+		for _, appid := range all[:6] {
+			why, _ := e.submission(appid)["error"].(map[string]any)
+			if why["code"] != quotaExhausted {
+				return false
+			}
+		}
+		return true
+	})
+	require.Zero(t, e.effective("/wxa/submit_audit", all[:6]...))
+	e.Fake.Set(func(s *wechatfake.Settings) { s.AuditRest = 100 })
+	e.counts(first, map[string]int{"auditing": 6})
+	for _, call := range e.Fake.Calls("/wxa/submit_audit") {
+		require.NotEqual(t, 85085, call.ErrCode, "the limit is obeyed, not hit")
+	}
+	require.Equal(t, 12, e.effective("/wxa/commit", all...))
+}
+
 // TestQuotaGoneUnderWay: somebody else uses the quota up after merchants have begun.
 func TestQuotaGoneUnderWay(t *testing.T) {
 	t.Parallel()

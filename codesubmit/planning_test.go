@@ -261,6 +261,35 @@ func TestScheduledRolloutMayBeChangedUntilItStarts(t *testing.T) {
 	e.until(shop, "released") // at once
 }
 
+// TestScheduledRolloutThatEndsBeforeItsStart: it is over then, and a retry waits for the start like all others.
+func TestScheduledRolloutThatEndsBeforeItsStart(t *testing.T) {
+	t.Parallel()
+	e := newShops(t, shop, second)
+	e.StopJobs()
+	id := e.roll("2.3.0", map[string]any{"start_at": e.Now().Add(time.Hour)}, shop, second)
+	for _, appid := range []string{shop, second} {
+		require.Equal(t, "scheduled", e.rollout(id)["state"])
+		e.do(http.MethodPost, "/submissions/"+e.submissionID(appid)+"/cancel", nil)
+	}
+	require.Equal(t, "completed", e.rollout(id)["state"])
+	e.do(http.MethodPost, "/submissions/"+e.submissionID(shop)+"/retry", nil)
+	require.Equal(t, "scheduled", e.rollout(id)["state"])
+	e.tick()
+	require.Equal(t, "preflight", e.submission(shop)["state"])
+	require.Zero(t, e.Fake.Effective("/wxa/commit", shop), "its time has not come")
+
+	e.Pass(time.Hour)
+	jobs := e.Count(`SELECT count(*) FROM river_job WHERE kind = 'submission_advance'`)
+	_, err := e.service.GiveTurns(t.Context(), int64(e.Count(`SELECT max(id) FROM rollout`)), 1)
+	require.NoError(t, err)
+	require.Equal(t, jobs+1, e.Count(`SELECT count(*) FROM river_job WHERE kind = 'submission_advance'`), "the start wakes it")
+	e.tick()
+	require.Equal(t, "auditing", e.submission(shop)["state"])
+	require.Equal(t, "running", e.rollout(id)["state"])
+	e.do(http.MethodPost, "/submissions/"+e.submissionID(shop)+"/cancel", nil)
+	require.Equal(t, "completed", e.rollout(id)["state"])
+}
+
 func TestViewersMayAskAndChangeNothing(t *testing.T) {
 	t.Parallel()
 	e := newShops(t, shop)

@@ -193,7 +193,7 @@ func (s *Service) end(ctx context.Context, tx pgx.Tx, sub *Submission, to State,
 // afterMove tells pages, and ends the rollout with its last submission.
 func (s *Service) afterMove(ctx context.Context, tx pgx.Tx, sub *Submission, to State) error {
 	if to.Ended() {
-		const q = `UPDATE rollout SET state = 'completed', finished_at = $2 WHERE id = $1 AND state IN ('running', 'paused')
+		const q = `UPDATE rollout SET state = 'completed', finished_at = $2 WHERE id = $1 AND state IN ('scheduled', 'running', 'paused')
 			AND NOT EXISTS (SELECT 1 FROM submission WHERE rollout_id = $1 AND finished_at IS NULL) RETURNING name`
 		var name string
 		err := tx.QueryRow(ctx, q, sub.RolloutID, s.cfg.Now()).Scan(&name)
@@ -277,16 +277,18 @@ func (s *Service) finishStep(ctx context.Context, tx pgx.Tx, w *work, out *outco
 func (s *Service) recordStay(ctx context.Context, tx pgx.Tx, w *work, out *outcome, jobID int64) error {
 	var failure *StepError
 	failed := 0
+	worked := out.err == nil && !out.waiting // attempts count in a row
 	if out.err != nil {
 		failure = failureOf(out.err)
 		if !out.waiting {
 			failed = 1
 		}
 	}
-	const q = `UPDATE submission SET wait_until = coalesce($10, $3::timestamptz), next_look = $3::timestamptz, error = $4, attempts = attempts + $5, sleeper = $6, updated_at = $7,
+	const q = `UPDATE submission SET wait_until = coalesce($10, $3::timestamptz), next_look = $3::timestamptz, error = $4, sleeper = $6, updated_at = $7,
+			attempts = CASE WHEN $11::boolean THEN 0 ELSE attempts + $5 END,
 			sent_at = CASE WHEN $8::boolean THEN sent_at END, look = look AND NOT $9::boolean -- one that came meanwhile stays
 		WHERE id = $1 AND state = $2`
-	tag, err := tx.Exec(ctx, q, w.ID, w.State, out.wait, failure, failed, jobID, s.cfg.Now(), out.keep, w.look, out.waitsFor())
+	tag, err := tx.Exec(ctx, q, w.ID, w.State, out.wait, failure, failed, jobID, s.cfg.Now(), out.keep, w.look, out.waitsFor(), worked)
 	if err != nil {
 		return err
 	}

@@ -332,10 +332,18 @@ func openOf(ctx context.Context, tx pgx.Tx, appid string) ([]*Submission, error)
 	return pgx.CollectRows(rows, scanSubmission)
 }
 
-// reopenRollout takes a rollout up again when one of its submissions is.
-func reopenRollout(ctx context.Context, tx pgx.Tx, id int64) error {
-	_, err := tx.Exec(ctx, `UPDATE rollout SET state = 'running', finished_at = NULL WHERE id = $1 AND state IN ('completed', 'canceled')`, id)
-	return err
+// reopenRollout takes a rollout up again when one of its submissions is. One whose time has not come waits for it again.
+func (s *Service) reopenRollout(ctx context.Context, tx pgx.Tx, id int64) error {
+	var startAt *time.Time
+	err := tx.QueryRow(ctx, `UPDATE rollout SET state = CASE WHEN start_at > $2 THEN 'scheduled' ELSE 'running' END, finished_at = NULL
+		WHERE id = $1 AND state IN ('completed', 'canceled') RETURNING start_at`, id, s.cfg.Now()).Scan(&startAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil // it is not over
+	}
+	if err != nil || startAt == nil || !s.cfg.Now().Before(*startAt) {
+		return err
+	}
+	return s.enqueueStart(ctx, tx, id, startAt)
 }
 
 func setGo(ctx context.Context, tx pgx.Tx, id int64, submit, release bool) error {

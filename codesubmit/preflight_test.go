@@ -1,9 +1,12 @@
 package codesubmit
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 	"time"
@@ -286,4 +289,31 @@ func TestPagesOfATemplateAreComparedOnceAMerchantShowedThem(t *testing.T) {
 	e.roll("2.3.0", ext, second)
 	require.Equal(t, "ext_json_invalid", e.until(second, "blocked")["error"].(map[string]any)["code"], "the rollout is stopped before anything is changed")
 	require.Zero(t, e.Fake.Effective("/wxa/commit", second))
+}
+
+// TestPreflightThatTakesLongIsAnswered: the server cuts answers that come late, but not this one.
+func TestPreflightThatTakesLongIsAnswered(t *testing.T) {
+	t.Parallel()
+	const patience = 100 * time.Millisecond
+	e := newShops(t, shop)
+	key, _ := e.do(http.MethodPost, "/api-keys", map[string]any{"name": "pipeline", "role": "viewer"})["key"].(string)
+	impatient := httptest.NewUnstartedServer(e.Server.Echo())
+	impatient.Config.WriteTimeout = patience
+	impatient.Start()
+	defer impatient.Close()
+	e.Fake.Set(func(s *wechatfake.Settings) {
+		s.Latency = map[string]wechatfake.Duration{latestAudit: wechatfake.Duration(3 * patience)}
+	})
+	text, err := json.Marshal(e.body(nil, shop))
+	require.NoError(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, impatient.URL+"/api/v1/rollouts/preflight", bytes.NewReader(text))
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+key)
+	r.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	var out struct{ Ready []string }
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&out))
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, []string{shop}, out.Ready)
 }

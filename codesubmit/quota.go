@@ -97,18 +97,18 @@ func (s *Service) readQuotaFor(ctx context.Context, rolloutID int64) error {
 	return nil
 }
 
-// room is for how many more merchants the quota suffices, after all that have had their turn and are not in audit yet.
-// The caller's transaction has the quota for itself from here on.
-func (s *Service) room(ctx context.Context, tx pgx.Tx) (int, error) {
+// room is for how many more merchants the quota suffices, after those of running rollouts that have had their turn and are
+// not in audit yet: it is kept for them. The caller's transaction has the quota for itself from here on.
+func (s *Service) room(ctx context.Context, tx pgx.Tx) (room, kept int, err error) {
 	q, err := lockedQuota(ctx, tx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if q.readAt.IsZero() {
-		return math.MaxInt, nil // nothing is known; the steps themselves ask
+		return math.MaxInt, 0, nil // nothing is known; the steps themselves ask
 	}
-	reserved, err := reservedQuota(ctx, tx)
-	return max(0, int(q.Rest)-reserved), err
+	kept, err = reservedQuota(ctx, tx)
+	return max(0, int(q.Rest)-kept), kept, err
 }
 
 // monthTurns is when the provider's quota is granted anew: the first of next month in China.
@@ -144,6 +144,14 @@ func (s *Service) quotaLeft(ctx context.Context, w *work) *outcome {
 
 func quotaFact(q wechat.AuditQuota) *StepError {
 	return &StepError{Code: quotaExhausted, Detail: factOf("%d of %d submissions of this month are left", q.Rest, q.Limit)}
+}
+
+// keptFact is why merchants wait for their turn: kept of the rest is for others.
+func keptFact(q wechat.AuditQuota, kept int) *StepError {
+	if kept == 0 {
+		return quotaFact(q)
+	}
+	return &StepError{Code: quotaExhausted, Detail: factOf("%d of %d submissions of this month were left, %d of them for merchants that have begun", q.Rest, q.Limit, min(kept, int(q.Rest)))}
 }
 
 // knownQuota is the row as it stands; a zero readAt: it says nothing.
@@ -211,11 +219,12 @@ func doubtQuota(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// reservedQuota counts merchants that have had their turn and will be submitted by themselves.
+// reservedQuota counts merchants that have had their turn and will be submitted by themselves. Those of paused rollouts
+// may never go on; when they do, and others have come to the quota meanwhile, they wait before they submit.
 func reservedQuota(ctx context.Context, tx pgx.Tx) (n int, err error) {
 	const q = `SELECT count(*) FROM submission s JOIN rollout r ON r.id = s.rollout_id
 		WHERE s.finished_at IS NULL AND s.admitted AND s.state IN ('queued', 'preflight', 'domains', 'committing', 'detecting', 'privacy', 'submitting')
-			AND r.finished_at IS NULL AND r.kind = 'release' AND r.spec #>> '{audit,submit}' = 'auto'`
+			AND r.state = 'running' AND r.kind = 'release' AND r.spec #>> '{audit,submit}' = 'auto'`
 	return n, tx.QueryRow(ctx, q).Scan(&n)
 }
 

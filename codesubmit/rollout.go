@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,7 +161,8 @@ func (s *Service) CancelRollout(ctx context.Context, id int64, withdraw bool) (*
 	})
 }
 
-// RetryFailed sends every failed, blocked or rejected submission of a rollout on again.
+// RetryFailed sends the failed, blocked and rejected submissions of a rollout on again. Those of merchants that another
+// rollout has come to stay as they are; when there are no others it says why.
 func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, error) {
 	return s.changeRollout(ctx, id, func(tx pgx.Tx, _ *Rollout) error {
 		subs, err := submissionsInStates(ctx, tx, id, []State{Failed, Blocked, Rejected})
@@ -169,6 +171,15 @@ func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, error) {
 		}
 		if len(subs) == 0 {
 			return fault.New(fault.Conflict, "Nothing to retry: no submission of this rollout is failed, blocked or rejected.")
+		}
+		others, err := rivals(ctx, tx, subs)
+		if err != nil {
+			return err
+		}
+		first := subs[0]
+		subs = slices.DeleteFunc(subs, func(sub *Submission) bool { _, has := others[sub.ID]; return has })
+		if len(subs) == 0 {
+			return others[first.ID].refusal()
 		}
 		return s.retryMany(ctx, tx, subs)
 	})
@@ -298,7 +309,15 @@ func (s *Service) retryInTx(ctx context.Context, tx pgx.Tx, sub *Submission) err
 	if err := lockRollout(ctx, tx, sub.RolloutID); err != nil {
 		return err
 	}
-	if err := s.retryMany(ctx, tx, []*Submission{sub}); err != nil {
+	subs := []*Submission{sub}
+	others, err := rivals(ctx, tx, subs)
+	if err != nil {
+		return err
+	}
+	if r, has := others[sub.ID]; has {
+		return r.refusal()
+	}
+	if err := s.retryMany(ctx, tx, subs); err != nil {
 		return err
 	}
 	return publishRollout(ctx, tx, sub.RolloutID, "")

@@ -50,6 +50,10 @@ func (s State) Ended() bool {
 	return slices.Contains(ends(), s)
 }
 
+// watches reports whether a submission only looks what WeChat or an operator does with it, which may take days. An outage
+// that lasts for hours is waited for then: giving up would lose an audit that goes on.
+func (s State) watches() bool { return s == Trial || s == Auditing || s == Approved }
+
 // Retryable reports whether an operator may send the submission on again.
 func (s State) Retryable() bool {
 	switch s {

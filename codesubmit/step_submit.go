@@ -45,7 +45,9 @@ func (s *Service) submit(ctx context.Context, w *work) outcome {
 	}
 	files, err := s.upload(ctx, w)
 	if errors.Is(err, errUploadsBusy) {
-		return waitUntil(s.cfg.Now().Add(uploadPause), factOf("waits until other files are uploaded"))
+		out := waitUntil(s.cfg.Now().Add(uploadPause), factOf("waits until other files are uploaded"))
+		out.waiting = true
+		return out
 	}
 	if err != nil {
 		return s.failed(w, err, false)

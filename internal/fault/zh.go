@@ -417,8 +417,10 @@ func chinese(format string) (translated string, ok bool) {
 		return "没有可重试的商户：此发布中没有失败、被阻塞或审核未通过的商户。", true
 	case "A submission that is %s does not take the action %s.":
 		return "当前状态为“%s”，不能执行“%s”。", true
-	case "Submission %d of a newer rollout is under way for %s; cancel that one first.":
-		return "更新的发布正在处理商户 %[2]s（提交记录 %[1]d），请先取消它。", true
+	case "Submission %d of another rollout is under way for %s; cancel that one first.":
+		return "另一个发布正在处理商户 %[2]s（提交记录 %[1]d），请先取消它。", true
+	case "Version %s of a newer rollout is released for %s, and a retry would replace it by an older one. Make a new rollout if that is wanted.":
+		return "更新的发布已为商户 %[2]s 发布版本 %[1]s，重试会把它换回旧版本。确需如此请新建发布。", true
 	case "Only a submission in audit can be sped up; this one is %s.":
 		return "只有审核中的版本可以加急，当前状态为“%s”。", true
 	case "1 to 64 characters are needed.":
@@ -585,14 +587,16 @@ func chinese(format string) (translated string, ok bool) {
 		return "没有已通过审核的类目", true
 	case "audit %d of version %s is under way":
 		return "版本 %[2]s 正在审核中（审核单 %[1]d）", true
-	case "The provider's audit quota is used up. Merchants wait until %s (China time), or until WeChat grants more.":
-		return "服务商的提审额度已用完，商户将等到 %s（北京时间）或微信增加额度。", true
+	case "The provider's audit quota is used up, or the rest is for merchants that have begun. Others wait until %s (China time), or until WeChat grants more.":
+		return "服务商的提审额度已用完，或余下的已留给进行中的商户，其他商户将等到 %s（北京时间）或微信增加额度。", true
 	case "WeChat takes no more calls of a kind for now. Merchants wait until %s (China time).":
 		return "微信暂时不再接受某类调用，商户将等到 %s（北京时间）。", true
 	case "WeChat takes no more of these calls for now":
 		return "微信暂时不再接受这类调用", true
 	case "%d of %d submissions of this month are left":
 		return "本月提审额度剩余 %d 次，共 %d 次", true
+	case "%d of %d submissions of this month were left, %d of them for merchants that have begun":
+		return "当时本月提审额度剩余 %d 次，共 %d 次，其中 %d 次留给进行中的商户", true
 	case "waits for submission %d":
 		return "等待提交记录 %d 结束", true
 	case "by rollout %d":
