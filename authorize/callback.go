@@ -54,7 +54,7 @@ func (s *Service) finished(ctx context.Context, linkID, rawCode string, expiresI
 	}
 	if isNew := err != nil; isNew {
 		if !s.takesCodes(l) {
-			return out, fault.New(fault.Gone, "The authorization link is %s.", l.Status)
+			return out, fault.New(fault.Gone, "The authorization link is %s.", l.closedAs())
 		}
 		who := visitor(ip)
 		if ok, wait := s.callbacks.takeOrWait(who); !ok {
@@ -122,7 +122,7 @@ func (s *Service) noteCancelled(ctx context.Context, l Link) error {
 
 // takesCodes reports whether a redirect may still bring a new code: the consent may have begun before the link ran out.
 func (s *Service) takesCodes(l Link) bool {
-	return l.openable() || l.Status == linkExpired && l.OpenedAt != nil && s.Now().Before(l.ExpiresAt.Add(consentGrace))
+	return l.openable() || l.closedAs() == linkExpired && l.OpenedAt != nil && s.Now().Before(l.ExpiresAt.Add(consentGrace))
 }
 
 // await reads the exchange again whenever there is news of it, until it is finished or CallbackWait is over.

@@ -238,7 +238,7 @@ func (s *Service) bind(ctx context.Context, tx pgx.Tx, x *exchange, now time.Tim
 		t.Word = troubleRevoked
 	case l.stored == linkAuthorized && l.SingleUse && l.AuthorizerAppID != x.AppID:
 		t.Word = troubleUsed
-	case l.stored != linkAuthorized && x.CreatedAt.After(l.ExpiresAt.Add(consentGrace)):
+	case (l.stored != linkAuthorized || !l.SingleUse && l.AuthorizerAppID != x.AppID) && x.CreatedAt.After(l.ExpiresAt.Add(consentGrace)):
 		t.Word = troubleExpired
 	}
 	if !t.none() {

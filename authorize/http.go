@@ -171,7 +171,7 @@ func (p *pages) poster(c echo.Context) error {
 	ctx := c.Request().Context()
 	l, err := p.s.linkIn(ctx, c.Param("link_id"))
 	if err == nil && !l.openable() {
-		err = fault.New(fault.Gone, "The authorization link is %s.", l.Status)
+		err = fault.New(fault.Gone, "The authorization link is %s.", l.closedAs())
 	}
 	if err != nil {
 		return p.failed(c, l, err)
@@ -299,7 +299,7 @@ func (p *pages) failed(c echo.Context, l Link, err error) error {
 			v.T("链接不完整，或者已经被删除。请核对地址，或向服务商索取新的链接。", "The address is incomplete or the link is gone. Check it, or ask your service provider for a new link.")
 	case fault.Gone:
 		v.over(l)
-		if l.Status == linkAuthorized {
+		if l.closedAs() == linkAuthorized {
 			p.s.tellGrant(ctx, &v, l, l.AuthorizerAppID)
 			v.Back, _ = p.s.returnTo(ctx, outcome{Link: l, AppID: l.AuthorizerAppID})
 		}

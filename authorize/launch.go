@@ -58,7 +58,7 @@ func (s *Service) launch(ctx context.Context, id string, b browser, opening bool
 	}
 	page := launch{Link: l}
 	if !l.openable() {
-		return page, fault.New(fault.Gone, "The authorization link is %s.", l.Status)
+		return page, fault.New(fault.Gone, "The authorization link is %s.", l.closedAs())
 	}
 	// Every visit costs one pre-auth code of WeChat's daily quota.
 	for _, limit := range []struct {
@@ -83,7 +83,7 @@ func (s *Service) launch(ctx context.Context, id string, b browser, opening bool
 		locked.settle(now)
 		if !locked.openable() { // revoked or used while WeChat was asked
 			page.Link = locked
-			return fault.New(fault.Gone, "The authorization link is %s.", locked.Status)
+			return fault.New(fault.Gone, "The authorization link is %s.", locked.closedAs())
 		}
 		if err := insertPreAuthCode(ctx, tx, code.Code.Fingerprint(), id, page.Until); err != nil {
 			return err

@@ -61,6 +61,7 @@ type Link struct {
 	AuthorizedAt    *time.Time
 
 	stored  string // status column
+	over    bool   // past ExpiresAt
 	seq     int64
 	trouble trouble
 }
@@ -71,14 +72,22 @@ func (l Link) Error(lang string) string { return l.trouble.In(lang) }
 // openable reports whether the page may lead to WeChat now.
 func (l Link) openable() bool {
 	return l.Status == linkPending || l.Status == linkOpened || l.Status == linkFailed ||
-		l.Status == linkAuthorized && !l.SingleUse
+		l.Status == linkAuthorized && !l.SingleUse && !l.over
+}
+
+// closedAs says why the page leads nowhere. One for many merchants stays authorized after its time, which says nothing to the next.
+func (l Link) closedAs() string {
+	if l.Status == linkAuthorized && !l.SingleUse {
+		return linkExpired
+	}
+	return l.Status
 }
 
 // settle computes the status as of now.
 func (l *Link) settle(now time.Time) {
 	l.Status = l.stored
-	over := !now.Before(l.ExpiresAt)
-	if over && (l.stored == linkPending || l.stored == linkOpened || l.stored == linkFailed) {
+	l.over = !now.Before(l.ExpiresAt)
+	if l.over && (l.stored == linkPending || l.stored == linkOpened || l.stored == linkFailed) {
 		l.Status = linkExpired
 	}
 }

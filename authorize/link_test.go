@@ -226,6 +226,31 @@ func TestUseOfLinks(t *testing.T) {
 	e.bound(c, "many", "more")
 }
 
+func TestLinkForManyEndsInTime(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	first, late := e.merchant("wxmany00000000001"), e.merchant("wxmany00000000002")
+	many := e.link(NewLink{BizID: "many", TTL: time.Minute})
+	require.Equal(t, http.StatusOK, e.callback(many, e.agree(many, first, noOrder).Code).status)
+	begun := e.agree(many, late, noOrder).Code // by somebody who opened it in time
+	e.ahead.Add(int64(2 * time.Minute))
+	e.wechat.Fake.PushTicket()
+	p := e.get("/authorize/"+many.ID, onDesktop)
+	require.Equal(t, http.StatusGone, p.status)
+	require.Contains(t, p.body, "授权链接已过期")
+	require.NotContains(t, p.body, first, "nobody hears who used it before")
+	require.Equal(t, http.StatusOK, e.callback(many, begun).status)
+	e.bound(late, "many")
+
+	later := e.merchant("wxmany00000000003")
+	given, err := e.wechat.Fake.AuthorizeMerchant(later, wechatfake.Authorize{Order: wechatfake.OrderRedirect})
+	require.NoError(t, err)
+	e.ahead.Add(int64(2 * time.Hour))
+	e.wechat.Fake.PushTicket()
+	require.Equal(t, http.StatusGone, e.callback(many, given.Code).status)
+	require.Zero(t, e.count(`SELECT count(*) FROM authorizer_biz_id WHERE appid = $1`, later))
+}
+
 func TestLinkForOneAccount(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

@@ -55,7 +55,7 @@ func (v *view) retry(s *Service, l Link) {
 
 // over explains why a link leads nowhere any more.
 func (v *view) over(l Link) {
-	switch l.Status {
+	switch l.closedAs() {
 	case linkAuthorized:
 		v.Tone, v.Title = "good", v.T("这个链接已完成授权", "This link has been used")
 		v.Text = v.T("授权已经完成，不需要再做什么。如需授权另一个账号，请向服务商索取新的链接。",

@@ -254,7 +254,7 @@ function usable(link: Link): boolean {
     link.status === 'pending' ||
     link.status === 'opened' ||
     link.status === 'failed' ||
-    (link.status === 'authorized' && link.single_use === false)
+    (link.status === 'authorized' && link.single_use === false && new Date(link.expires_at).getTime() > Date.now())
   );
 }
 
