@@ -145,14 +145,17 @@ func (s *Service) candidate(ctx context.Context, r Registration) (string, error)
 	return free[0], nil
 }
 
+// trialSuffix is what WeChat puts behind the name that was asked for (fastregisterbetaweapp).
+const trialSuffix = "的体验小程序"
+
 func fits(r Registration, principal string, a authorize.Authorizer) bool {
 	switch {
-	case r.Kind == kindOfficialAccount && len(a.BizIDs) > 0:
-		return false // it came by a link
+	case len(a.BizIDs) > 0:
+		return false // it came by a link, or of another registration
 	case principal != "":
 		return a.PrincipalName == principal
 	case r.Kind == kindTrial:
-		return strings.HasPrefix(a.NickName, r.Request["name"]) // WeChat adds its suffix
+		return a.NickName == r.Request["name"] || a.NickName == r.Request["name"]+trialSuffix
 	}
 	return true
 }
@@ -281,6 +284,10 @@ func (s *Service) heard(ctx context.Context, n news) error {
 	r.Result, r.Msg = &n.status, n.msg
 	switch {
 	case r.State == stateCompleted:
+		if n.appid != "" && n.appid != r.AppID {
+			s.cfg.Logger.ErrorContext(ctx, "a registration has ended with another mini program than WeChat's event names: give each its biz id by hand",
+				"registration", id, "appid", r.AppID, "event_appid", n.appid)
+		}
 		return nil
 	case n.status != 0:
 		return s.refused(ctx, id, n)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/wxsteward/wxsteward/authorize"
 	"github.com/wxsteward/wxsteward/authorize/authorizetest"
 	"github.com/wxsteward/wxsteward/internal/fault"
 	"github.com/wxsteward/wxsteward/internal/wechat"
@@ -498,6 +499,26 @@ func TestRegistrationMadeElsewhere(t *testing.T) {
 	appid, err := e.Fake.ConfirmRegistration(task, wechatfake.Confirm{Events: "registered"})
 	require.NoError(t, err)
 	e.Until("the merchant is on record", func() bool { return e.Merchants.CheckAuthorized(t.Context(), appid) == nil })
+}
+
+func TestWhoMayBeTheMerchantOfARegistration(t *testing.T) {
+	t.Parallel()
+	trial := Registration{Kind: kindTrial, Request: map[string]string{"name": "花店"}}
+	personal := Registration{Kind: kindPersonal, Request: map[string]string{}}
+	for name, c := range map[string]struct {
+		r    Registration
+		a    authorize.Authorizer
+		fits bool
+	}{
+		"a trial with WeChat's suffix":              {trial, authorize.Authorizer{NickName: "花店的体验小程序"}, true},
+		"a trial of that very name":                 {trial, authorize.Authorizer{NickName: "花店"}, true},
+		"a trial whose name only begins alike":      {trial, authorize.Authorizer{NickName: "花店二号的体验小程序"}, false},
+		"a trial that came by a link":               {trial, authorize.Authorizer{NickName: "花店的体验小程序", BizIDs: []string{"b"}}, false},
+		"a person's mini program":                   {personal, authorize.Authorizer{NickName: "老王"}, true},
+		"a person's mini program that came by link": {personal, authorize.Authorizer{NickName: "老王", BizIDs: []string{"b"}}, false},
+	} {
+		require.Equal(t, c.fits, fits(c.r, "", c.a), name)
+	}
 }
 
 func TestTrialBecomesFormal(t *testing.T) {
