@@ -79,11 +79,12 @@ func reopenMessage(ctx context.Context, tx pgx.Tx, id int64) (state string, err 
 	return state, err
 }
 
-// putTicket keeps a ticket if WeChat made it no earlier than the one that is there.
+// putTicket keeps a ticket if WeChat made it no earlier than the one that is there. When that one was received does not matter:
+// our clock may have been ahead then.
 func putTicket(ctx context.Context, tx pgx.Tx, appid string, box []byte, createdAt, receivedAt time.Time) (newest bool, err error) {
 	const q = `INSERT INTO component_ticket AS t (appid, ticket, created_at, received_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (appid) DO UPDATE SET ticket = excluded.ticket, created_at = excluded.created_at,
-			received_at = greatest(t.received_at, excluded.received_at)
+			received_at = excluded.received_at
 		WHERE t.created_at <= excluded.created_at`
 	tag, err := tx.Exec(ctx, q, appid, box, createdAt, receivedAt)
 	return tag.RowsAffected() == 1, err
@@ -96,11 +97,13 @@ func readTicket(ctx context.Context, db postgres.DB, appid string) (t Ticket, bo
 }
 
 // claimRestart notes a try to restart the ticket push and reports whether the caller may make it: the pause since the
-// try before, base doubled with every try up to most, must be over. Of many who ask at once one may.
+// try before, base doubled with every try up to most, must be over. A try further ahead than any pause is of a clock that was
+// put right since. Of many who ask at once one may.
 func claimRestart(ctx context.Context, db postgres.DB, appid string, why restartReason, now time.Time, base, most time.Duration) (bool, error) {
 	const q = `INSERT INTO ticket_restart AS r (appid, reason, tries, last_at) VALUES ($1, $2, 1, $3)
 		ON CONFLICT (appid, reason) DO UPDATE SET tries = r.tries + 1, last_at = excluded.last_at
-		WHERE r.last_at + make_interval(secs => least($4 * power(2, least(r.tries - 1, 30)), $5)) <= excluded.last_at`
+		WHERE r.last_at + make_interval(secs => least($4 * power(2, least(r.tries - 1, 30)), $5)) <= excluded.last_at
+			OR r.last_at > excluded.last_at + make_interval(secs => $5)`
 	tag, err := db.Exec(ctx, q, appid, why, now, base.Seconds(), most.Seconds())
 	return tag.RowsAffected() == 1, err
 }
