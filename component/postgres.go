@@ -35,15 +35,19 @@ func scanMessage(row pgx.CollectableRow, more ...any) (Message, error) {
 	return m, err
 }
 
-// message reads one message with its whole body; pgx.ErrNoRows if there is none.
+// message reads one message with its whole body; pgx.ErrNoRows if there is none. One that cannot be opened has no body.
 func (s *Service) message(ctx context.Context, id int64) (Message, error) {
 	m, box, err := readMessage(ctx, s.deps.DB, id)
-	if err != nil || box == nil {
-		return m, err
+	if err != nil {
+		return m, fmt.Errorf("load message %d: %w", id, err)
 	}
+	if box == nil {
+		return m, nil
+	}
+	m.Body = nil
 	body, err := s.deps.Keys.Open(box, messagePurpose)
 	if err != nil {
-		return Message{}, fmt.Errorf("open message %d: %w", id, err)
+		return m, fmt.Errorf("open message %d: %w", id, err)
 	}
 	m.Body = []byte(body.Reveal())
 	return m, nil
@@ -77,6 +81,27 @@ func reopenMessage(ctx context.Context, tx pgx.Tx, id int64) (state string, err 
 	const q = `UPDATE message SET state = CASE WHEN state = 'failed' THEN 'pending' ELSE state END WHERE id = $1 RETURNING state`
 	err = tx.QueryRow(ctx, q, id).Scan(&state)
 	return state, err
+}
+
+// pendingMessages lists messages that wait to be handled, with ids above after and below before, the lowest first.
+func pendingMessages(ctx context.Context, db postgres.DB, after, before int64, limit int) ([]int64, error) {
+	const q = `SELECT id FROM message WHERE state = 'pending' AND id > $1 AND id < $2 ORDER BY id LIMIT $3`
+	rows, err := db.Query(ctx, q, after, before, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// failMessages ends those of ids that still wait, and gives these. What their last try said stays.
+func failMessages(ctx context.Context, tx pgx.Tx, ids []int64, why string) ([]Message, error) {
+	const q = `UPDATE message SET state = 'failed', error = CASE WHEN error = '' THEN $2 ELSE error END
+		WHERE id = ANY($1) AND state = 'pending' RETURNING ` + messageColumns
+	rows, err := tx.Query(ctx, q, ids, why)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Message, error) { return scanMessage(row) })
 }
 
 // putTicket keeps a ticket if WeChat made it no earlier than the one that is there. When that one was received does not matter:
