@@ -77,6 +77,7 @@ type Service struct {
 	names    nameMerchants
 	checks   []func(context.Context) Check
 	ciphers  cipherCache
+	confirm  confirmCache
 	mailbox  mailbox
 	news     news
 	refused  refusals

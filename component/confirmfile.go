@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
@@ -52,17 +56,62 @@ func (s *Service) keptConfirmFile(ctx context.Context) (wechat.ConfirmFile, erro
 	return f, json.Unmarshal([]byte(text), &f)
 }
 
+const (
+	// confirmWait is how long a request waits for the database before it is served what was read last, or goes on to the proxy.
+	confirmWait = 500 * time.Millisecond
+	// confirmPause is how long the database is left alone after it did not answer in time.
+	confirmPause = 5 * time.Second
+)
+
+// confirmCache lets requests share one look at the kept file, and remembers it for when the database is away. It serves nobody
+// from memory otherwise: WeChat asks for a new file right after it was kept, perhaps at another replica.
+type confirmCache struct {
+	looks singleflight.Group
+
+	mu       sync.Mutex
+	last     wechat.ConfirmFile
+	failedAt time.Time // zero unless the last look failed
+}
+
+// confirmFile is the kept file, the one read last if the database does not answer soon.
+func (s *Service) confirmFile(ctx context.Context) wechat.ConfirmFile {
+	c := &s.confirm
+	c.mu.Lock()
+	last, since := c.last, s.now().Sub(c.failedAt)
+	c.mu.Unlock()
+	if since >= 0 && since < confirmPause {
+		return last
+	}
+	look := c.looks.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmWait)
+		defer cancel()
+		f, err := s.keptConfirmFile(ctx)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if err != nil {
+			s.log.WarnContext(ctx, "confirm file not read", "error", err)
+			c.failedAt = s.now()
+			return c.last, nil
+		}
+		c.last, c.failedAt = f, time.Time{}
+		return f, nil
+	})
+	select {
+	case <-ctx.Done():
+		return last
+	case r := <-look:
+		return r.Val.(wechat.ConfirmFile)
+	}
+}
+
 // confirmFileAt is the file's content if it is what a request asks for. Trouble with the database is none of whoever asks
 // for another file.
 func (s *Service) confirmFileAt(r *http.Request) (content string, ok bool) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || !confirmPath.MatchString(r.URL.Path) {
 		return "", false
 	}
-	f, err := s.keptConfirmFile(r.Context())
-	if err != nil {
-		s.log.WarnContext(r.Context(), "confirm file not read", "error", err)
-	}
-	return f.Content, err == nil && f.Name != "" && r.URL.Path == "/"+f.Name
+	f := s.confirmFile(r.Context())
+	return f.Content, f.Name != "" && r.URL.Path == "/"+f.Name
 }
 
 // confirmURL is where we serve it.

@@ -3,7 +3,10 @@ package component
 import (
 	"io"
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -99,4 +102,49 @@ func TestConfirmFileIsServedAtTheRoot(t *testing.T) {
 	status, got, raw = o.call(t, adminauth.Operator, http.MethodPut, "/component/domains", `{"webview":["m.a.com","n.a.com"]}`)
 	require.Equal(t, http.StatusOK, status, raw)
 	assert.Equal(t, []any{"m.a.com", "n.a.com"}, got["webview"])
+}
+
+// TestOtherFilesDoNotWaitForTheDatabase: names like those of confirm files are a business system's pages too.
+func TestOtherFilesDoNotWaitForTheDatabase(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	keep := func(name string) { // as another replica does it
+		t.Helper()
+		require.NoError(t, p.deps.Settings.Put(t.Context(), p.pool, settingConfirmFile, `{"file_name":"`+name+`","file_content":"proof"}`, ""))
+	}
+	client := &http.Client{Timeout: 5 * time.Second} // far above the limit
+	get := func(path string) int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.server.URL+path, nil)
+		if !assert.NoError(t, err) {
+			return 0
+		}
+		res, err := client.Do(r)
+		if !assert.NoError(t, err, path) {
+			return 0
+		}
+		assert.NoError(t, res.Body.Close())
+		return res.StatusCode
+	}
+	require.Equal(t, http.StatusNotFound, get("/first.txt"))
+	keep("first.txt")
+	require.Equal(t, http.StatusOK, get("/first.txt"), "WeChat looks right after it was fetched, at any replica")
+
+	tx, err := p.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `LOCK TABLE setting IN ACCESS EXCLUSIVE MODE`)
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	for range 20 { // more than there are connections
+		group.Go(func() { assert.Equal(t, http.StatusNotFound, get("/index.html")) })
+	}
+	group.Wait()
+	assert.Equal(t, 1, strings.Count(p.logs.String(), "confirm file not read"), "one look for all")
+	assert.Equal(t, http.StatusOK, get("/first.txt"), "the last one read")
+	require.NoError(t, tx.Rollback(t.Context()))
+
+	keep("second.txt")
+	assert.Equal(t, http.StatusNotFound, get("/second.txt"), "the database is left alone for a while")
+	p.clock.Add(10 * time.Second)
+	assert.Equal(t, http.StatusOK, get("/second.txt"))
+	assert.Equal(t, http.StatusNotFound, get("/first.txt"))
 }

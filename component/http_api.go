@@ -378,7 +378,7 @@ func (s *Service) itemsOf(ctx context.Context, messages ...Message) ([]MessageIt
 			ID: formatID(m.ID), Title: titleOf(m, fault.LangFrom(ctx)),
 			Channel: m.Channel, AppID: m.AppID, NickName: names[m.AppID], InfoType: m.InfoType, MsgType: m.MsgType, Event: m.Event,
 			FromUser: m.FromUser, ToUser: m.ToUser, MsgID: m.MsgID, ReceivedAt: m.ReceivedAt.UTC(),
-			Deliveries: append([]DeliverySummary{}, deliveries[m.ID]...), State: m.State, Error: m.Error,
+			Deliveries: append([]DeliverySummary{}, deliveries[m.ID]...), State: m.State, Error: m.errorIn(fault.LangFrom(ctx)),
 		}
 		if !m.CreatedAt.IsZero() {
 			items[i].CreatedAt = new(m.CreatedAt.UTC())

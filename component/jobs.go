@@ -16,6 +16,7 @@ import (
 type queue interface {
 	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) error
 	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) error
+	Unworked(ctx context.Context, kind, arg string, ids []int64) ([]int64, error)
 }
 
 // messageTries are spread over about three hours, see NextRetry; an authorization code does not live longer.
@@ -44,7 +45,7 @@ type CheckTicketArgs struct {
 // Kind names the job.
 func (CheckTicketArgs) Kind() string { return "component_ticket" }
 
-// CleanMessagesArgs makes room for the messages to come and removes those that are past their time.
+// CleanMessagesArgs makes room for the messages to come, ends those whose job is lost and removes those that are past their time.
 type CleanMessagesArgs struct{}
 
 // Kind names the job.
@@ -148,5 +149,5 @@ type cleanWorker struct {
 }
 
 func (w *cleanWorker) Work(ctx context.Context, _ *river.Job[CleanMessagesArgs]) error {
-	return errors.Join(w.s.makeRoom(ctx), w.s.cleanMessages(ctx), w.s.cleanRate(ctx))
+	return errors.Join(w.s.makeRoom(ctx), w.s.failUnworked(ctx), w.s.cleanMessages(ctx), w.s.cleanRate(ctx))
 }

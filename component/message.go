@@ -168,20 +168,21 @@ func short(text string) string {
 // errGiveUp marks failures that another try cannot mend.
 var errGiveUp = errors.New("not tried again")
 
-// handleMessage does everything that follows from a stored message. last says that nobody will try again. The error is
-// also recorded beside the message, unless ctx was cancelled: a stop of the process is nobody's fault.
+// handleMessage does everything that follows from a stored message. last says that nobody will try again. The error, also of
+// reading the message, is recorded beside it, unless ctx was cancelled: a stop of the process is nobody's fault.
 func (s *Service) handleMessage(ctx context.Context, id int64, last bool) error {
 	m, err := s.message(ctx, id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // removed meanwhile, by age
 	}
-	if err != nil {
-		return fmt.Errorf("load message %d: %w", id, err)
-	}
 	if m.State == StateHandled {
 		return nil
 	}
-	failure := s.work(ctx, m)
+	m.ID = id
+	failure := err
+	if failure == nil {
+		failure = s.work(ctx, m)
+	}
 	if failure != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return failure
 	}

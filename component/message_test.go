@@ -124,6 +124,101 @@ func TestLastFailureIsFinal(t *testing.T) {
 	assert.Equal(t, "no such shop", p.one(t).Error)
 }
 
+func TestMessageThatCannotBeOpenedFails(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	_, _ = p.push(t, onComponent(), ticketXML(secretTicket, 1413192605))
+	m := p.one(t)
+	_, err := p.pool.Exec(t.Context(), `UPDATE message SET secret_body = 'no box'`)
+	require.NoError(t, err)
+	for _, last := range []bool{false, true} {
+		require.Error(t, p.handleMessage(t.Context(), m.ID, last))
+		m, err = p.maskedMessage(t.Context(), m.ID)
+		require.NoError(t, err)
+		assert.Equal(t, map[bool]string{false: StatePending, true: StateFailed}[last], m.State)
+		assert.Contains(t, m.Error, "open message")
+	}
+}
+
+// TestMessageWhoseJobEndedFails: a job can end without a word: its process dies in the last try, or somebody gives it up.
+func TestMessageWhoseJobEndedFails(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t, func(c *Config) { c.MessageRetention = 24 * time.Hour })
+	replica := platformOn(t, p.dbURL)
+	replica.now = p.clock.Now
+	o := p.office(t)
+	p.clock.set(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	const discarded, dead, failing, waits, handled = "1", "2", "3", "4", "5"
+	ids := map[string]int64{}
+	for _, msgID := range []string{discarded, dead, failing, waits, handled} {
+		_, _ = p.push(t, onBiz("wxm1"), textXML("hi", msgID))
+		var id int64
+		require.NoError(t, p.pool.QueryRow(t.Context(), `SELECT id FROM message WHERE msg_id = $1`, msgID).Scan(&id))
+		ids[msgID] = id
+	}
+	job := func(msgID string) (id int64) {
+		t.Helper()
+		err := p.pool.QueryRow(t.Context(), `SELECT id FROM river_job WHERE args->>'message_id' = $1`, formatID(ids[msgID])).Scan(&id)
+		require.NoError(t, err)
+		return id
+	}
+	_, err := p.runner.Discard(t.Context(), job(discarded))
+	require.NoError(t, err)
+	_, err = p.pool.Exec(t.Context(), `UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE id = $1`, job(dead))
+	require.NoError(t, err)
+	_, err = p.pool.Exec(t.Context(), `UPDATE message SET error = 'no such shop' WHERE id = $1`, ids[failing])
+	require.NoError(t, err)
+	require.NoError(t, p.handleMessage(t.Context(), ids[handled], false))
+	_, err = p.pool.Exec(t.Context(), `DELETE FROM river_job WHERE id = ANY($1)`, []int64{job(failing), job(handled)})
+	require.NoError(t, err)
+	clean := func() {
+		t.Helper()
+		var group sync.WaitGroup
+		for _, s := range []*platform{p, replica} {
+			group.Go(func() { assert.NoError(t, (&cleanWorker{s: s.Service}).Work(t.Context(), nil)) })
+		}
+		group.Wait()
+	}
+	states := func() map[string]string {
+		t.Helper()
+		got := map[string]string{}
+		for msgID, id := range ids {
+			m, err := p.message(t.Context(), id)
+			if errors.Is(err, pgx.ErrNoRows) {
+				continue
+			}
+			require.NoError(t, err)
+			got[msgID] = m.State
+		}
+		return got
+	}
+	p.clock.Add(59 * time.Minute)
+	clean()
+	assert.Equal(t, map[string]string{
+		discarded: StatePending, dead: StatePending, failing: StatePending, waits: StatePending, handled: StateHandled,
+	}, states(), "too early to tell")
+	p.clock.Add(2 * time.Minute)
+	clean()
+	assert.Equal(t, map[string]string{
+		discarded: StateFailed, dead: StateFailed, failing: StateFailed, waits: StatePending, handled: StateHandled,
+	}, states())
+	_, got, _ := o.call(t, adminauth.Viewer, http.MethodGet, "/messages/"+formatID(ids[failing]), "")
+	assert.Equal(t, "no such shop", got["error"], "what the last try said")
+	_, got, _ = o.call(t, adminauth.Viewer, http.MethodGet, "/messages/"+formatID(ids[dead]), "")
+	assert.Equal(t, "The job that should handle this message ended early. Handle the message again.", got["error"])
+
+	status, _, _ := o.call(t, adminauth.Operator, http.MethodPost, "/messages/"+formatID(ids[dead])+"/retry", "")
+	require.Equal(t, http.StatusNoContent, status)
+	clean()
+	assert.Equal(t, StatePending, states()[dead], "its new job waits")
+	for _, msgID := range []string{dead, waits} {
+		require.NoError(t, p.handleMessage(t.Context(), ids[msgID], false))
+	}
+	p.clock.Add(48 * time.Hour)
+	clean()
+	assert.Empty(t, states(), "the day is not kept for ever")
+}
+
 func TestStopOfTheProcessIsNoFailure(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t)

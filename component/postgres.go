@@ -35,15 +35,19 @@ func scanMessage(row pgx.CollectableRow, more ...any) (Message, error) {
 	return m, err
 }
 
-// message reads one message with its whole body; pgx.ErrNoRows if there is none.
+// message reads one message with its whole body; pgx.ErrNoRows if there is none. One that cannot be opened has no body.
 func (s *Service) message(ctx context.Context, id int64) (Message, error) {
 	m, box, err := readMessage(ctx, s.deps.DB, id)
-	if err != nil || box == nil {
-		return m, err
+	if err != nil {
+		return m, fmt.Errorf("load message %d: %w", id, err)
 	}
+	if box == nil {
+		return m, nil
+	}
+	m.Body = nil
 	body, err := s.deps.Keys.Open(box, messagePurpose)
 	if err != nil {
-		return Message{}, fmt.Errorf("open message %d: %w", id, err)
+		return m, fmt.Errorf("open message %d: %w", id, err)
 	}
 	m.Body = []byte(body.Reveal())
 	return m, nil
@@ -79,11 +83,33 @@ func reopenMessage(ctx context.Context, tx pgx.Tx, id int64) (state string, err 
 	return state, err
 }
 
-// putTicket keeps a ticket if WeChat made it no earlier than the one that is there.
+// pendingMessages lists messages that wait to be handled, with ids above after and below before, the lowest first.
+func pendingMessages(ctx context.Context, db postgres.DB, after, before int64, limit int) ([]int64, error) {
+	const q = `SELECT id FROM message WHERE state = 'pending' AND id > $1 AND id < $2 ORDER BY id LIMIT $3`
+	rows, err := db.Query(ctx, q, after, before, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// failMessages ends those of ids that still wait, and gives these. What their last try said stays.
+func failMessages(ctx context.Context, tx pgx.Tx, ids []int64, why string) ([]Message, error) {
+	const q = `UPDATE message SET state = 'failed', error = CASE WHEN error = '' THEN $2 ELSE error END
+		WHERE id = ANY($1) AND state = 'pending' RETURNING ` + messageColumns
+	rows, err := tx.Query(ctx, q, ids, why)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Message, error) { return scanMessage(row) })
+}
+
+// putTicket keeps a ticket if WeChat made it no earlier than the one that is there. When that one was received does not matter:
+// our clock may have been ahead then.
 func putTicket(ctx context.Context, tx pgx.Tx, appid string, box []byte, createdAt, receivedAt time.Time) (newest bool, err error) {
 	const q = `INSERT INTO component_ticket AS t (appid, ticket, created_at, received_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (appid) DO UPDATE SET ticket = excluded.ticket, created_at = excluded.created_at,
-			received_at = greatest(t.received_at, excluded.received_at)
+			received_at = excluded.received_at
 		WHERE t.created_at <= excluded.created_at`
 	tag, err := tx.Exec(ctx, q, appid, box, createdAt, receivedAt)
 	return tag.RowsAffected() == 1, err
@@ -96,11 +122,13 @@ func readTicket(ctx context.Context, db postgres.DB, appid string) (t Ticket, bo
 }
 
 // claimRestart notes a try to restart the ticket push and reports whether the caller may make it: the pause since the
-// try before, base doubled with every try up to most, must be over. Of many who ask at once one may.
+// try before, base doubled with every try up to most, must be over. A try further ahead than any pause is of a clock that was
+// put right since. Of many who ask at once one may.
 func claimRestart(ctx context.Context, db postgres.DB, appid string, why restartReason, now time.Time, base, most time.Duration) (bool, error) {
 	const q = `INSERT INTO ticket_restart AS r (appid, reason, tries, last_at) VALUES ($1, $2, 1, $3)
 		ON CONFLICT (appid, reason) DO UPDATE SET tries = r.tries + 1, last_at = excluded.last_at
-		WHERE r.last_at + make_interval(secs => least($4 * power(2, least(r.tries - 1, 30)), $5)) <= excluded.last_at`
+		WHERE r.last_at + make_interval(secs => least($4 * power(2, least(r.tries - 1, 30)), $5)) <= excluded.last_at
+			OR r.last_at > excluded.last_at + make_interval(secs => $5)`
 	tag, err := db.Exec(ctx, q, appid, why, now, base.Seconds(), most.Seconds())
 	return tag.RowsAffected() == 1, err
 }

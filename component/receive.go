@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/wxsteward/wxsteward/internal/sealed"
 	"github.com/wxsteward/wxsteward/internal/wechat/msgcrypt"
 )
 
@@ -236,27 +235,26 @@ func (s *Service) loadCipher(ctx context.Context) (*msgcrypt.Cipher, error) {
 		return nil, fmt.Errorf("message keys: %w", err)
 	}
 	keys := []msgcrypt.Key{key}
-	if !creds.previousToken.IsZero() || !creds.previousAESKey.IsZero() {
-		// The cipher tries every token with every AES key, so one pair is enough for all combinations.
-		previous, err := msgcrypt.NewKey(orElse(creds.previousToken, creds.messageToken).Reveal(),
-			orElse(creds.previousAESKey, creds.aesKey).Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("previous message keys: %w", err)
+	for i := range max(len(creds.earlierTokens), len(creds.earlierAESKeys)) {
+		// The cipher tries every token with every AES key, so it does not matter which make a pair.
+		token, aesKey := creds.messageToken, creds.aesKey
+		if i < len(creds.earlierTokens) {
+			token = creds.earlierTokens[i]
 		}
-		keys = append(keys, previous)
+		if i < len(creds.earlierAESKeys) {
+			aesKey = creds.earlierAESKeys[i]
+		}
+		earlier, err := msgcrypt.NewKey(token.Reveal(), aesKey.Reveal())
+		if err != nil {
+			return nil, fmt.Errorf("earlier message keys: %w", err)
+		}
+		keys = append(keys, earlier)
 	}
 	c, err := msgcrypt.New(s.cfg.AppID, keys...)
 	if err != nil {
 		return nil, fmt.Errorf("message keys: %w", err)
 	}
 	return c, nil
-}
-
-func orElse(a, b sealed.Secret) sealed.Secret {
-	if a.IsZero() {
-		return b
-	}
-	return a
 }
 
 const (

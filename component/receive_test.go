@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -346,9 +347,69 @@ func TestRotation(t *testing.T) {
 	assert.Equal(t, 200, status(replica, with(otherToken, otherAESKey)), "another replica looks again")
 
 	change("messagetoken3", otherAESKey)
-	assert.Equal(t, 401, status(p, with(testToken, otherAESKey)), "the last but one is over")
-	change("messagetoken3", otherAESKey)
-	assert.Equal(t, 200, status(p, with(otherToken, otherAESKey)), "typing the same in again does not forget the one before")
+	for range earlierKept {
+		change("messagetoken3", otherAESKey)
+	}
+	assert.Equal(t, 200, status(p, with(testToken, testAESKey)), "typing the same in again does not forget the ones before")
+}
+
+// TestMistypedKeysEndNoOldOnes: what an administrator mistypes and corrects must not end what WeChat still signs with.
+func TestMistypedKeysEndNoOldOnes(t *testing.T) {
+	t.Parallel()
+	numbered := func(text string, n int) string { return strconv.Itoa(n) + text[1:] }
+	for name, item := range map[string]struct {
+		change func(n int) Change
+		under  func(n int) sealedPush
+	}{
+		"message token": {
+			func(n int) Change { return Change{MessageToken: new(sealed.New(numbered(testToken, n)))} },
+			func(n int) sealedPush { s := onComponent(); s.token = numbered(testToken, n); return s },
+		},
+		"AES key": {
+			func(n int) Change { return Change{EncodingAESKey: new(sealed.New(numbered(testAESKey, n)))} },
+			func(n int) sealedPush { s := onComponent(); s.aesKey = numbered(testAESKey, n); return s },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlatform(t, stored)
+			replica := platformOn(t, p.dbURL, stored)
+			require.NoError(t, p.Change(t.Context(), Change{MessageToken: new(sealed.New(testToken)), EncodingAESKey: new(sealed.New(testAESKey))}, "ann"))
+			change := func(n int) {
+				t.Helper()
+				require.NoError(t, p.Change(t.Context(), item.change(n), "ann"))
+				replica.clock.Add(time.Minute) // it has read the keys long ago
+			}
+			pushes := int64(0)
+			check := func(want, n int, why string) {
+				t.Helper()
+				for _, at := range []*platform{p, replica} {
+					pushes++
+					status, _ := at.push(t, item.under(n), ticketXML("t", pushes))
+					assert.Equal(t, want, status, why)
+				}
+			}
+			change(1)
+			check(200, 1, "the first")
+			change(2) // mistyped
+			change(3)
+			check(200, 1, "WeChat still uses it")
+			check(200, 3, "the corrected one")
+			change(2)
+			change(3)
+			check(200, 1, "what comes twice counts once")
+			change(4)
+			check(200, 1, "three are kept")
+			change(5)
+			check(401, 1, "no more than three")
+			check(200, 2, "the oldest that is kept")
+			change(4)
+			change(3)
+			change(2)
+			check(401, 1, "what is forgotten stays so")
+			check(200, 5, "no place is lost by going back and forth")
+		})
+	}
 }
 
 func TestOddTextIsKept(t *testing.T) {

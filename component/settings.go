@@ -5,27 +5,44 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wxsteward/wxsteward/internal/fault"
+	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/sealed"
 	"github.com/wxsteward/wxsteward/internal/wechat/msgcrypt"
 )
 
 // Keys in the settings table.
 const (
-	keyAppSecret      = "component.app_secret" //nolint:gosec // names a secret, is none
-	keyMessageToken   = "component.message_token"
-	keyPreviousToken  = "component.message_token_previous"
-	keyAESKey         = "component.encoding_aes_key"
-	keyPreviousAESKey = "component.encoding_aes_key_previous"
-	keyName           = "component.name"
-	keyDescription    = "component.description"
-	keyAllowlist      = "component.return_url_allowlist"
+	keyAppSecret    = "component.app_secret" //nolint:gosec // names a secret, is none
+	keyMessageToken = "component.message_token"
+	keyAESKey       = "component.encoding_aes_key"
+	keyName         = "component.name"
+	keyDescription  = "component.description"
+	keyAllowlist    = "component.return_url_allowlist"
 )
+
+// earlierKept is how many message tokens and AES keys before the present one are kept: WeChat signs with the old one until the
+// console is changed too, and one that was mistyped and corrected meanwhile must not push it out.
+const earlierKept = 3
+
+// earlierKeys are the keys in the settings table under which those before the present one are, the latest first.
+func earlierKeys(key string) []string {
+	names := make([]string, earlierKept)
+	for i := range names {
+		names[i] = key + "_previous"
+		if i > 0 {
+			names[i] += "_" + strconv.Itoa(i+1)
+		}
+	}
+	return names
+}
 
 // Source tells where a credential comes from.
 type Source string
@@ -46,8 +63,8 @@ type Credentials struct {
 
 type credentials struct {
 	appSecret, messageToken, aesKey sealed.Secret
-	// What was in force before the last change; zero: never changed, or set by the environment.
-	previousToken, previousAESKey sealed.Secret
+	// What was in force before, the latest first; empty: never changed, or set by the environment.
+	earlierTokens, earlierAESKeys []sealed.Secret
 	sources                       Credentials
 }
 
@@ -57,37 +74,51 @@ func (c credentials) status() Credentials { return c.sources }
 func (s *Service) credentials(ctx context.Context) (credentials, error) {
 	var c credentials
 	for _, item := range []struct {
-		into   *sealed.Secret
-		source *Source
-		env    sealed.Secret
-		key    string
+		into    *sealed.Secret
+		earlier *[]sealed.Secret // nil: none are kept
+		source  *Source
+		env     sealed.Secret
+		key     string
 	}{
-		{&c.appSecret, &c.sources.AppSecret, s.cfg.EnvSecret, keyAppSecret},
-		{&c.messageToken, &c.sources.MessageToken, s.cfg.EnvMessageToken, keyMessageToken},
-		{&c.previousToken, nil, s.cfg.EnvMessageToken, keyPreviousToken},
-		{&c.aesKey, &c.sources.EncodingAESKey, s.cfg.EnvAESKey, keyAESKey},
-		{&c.previousAESKey, nil, s.cfg.EnvAESKey, keyPreviousAESKey},
+		{&c.appSecret, nil, &c.sources.AppSecret, s.cfg.EnvSecret, keyAppSecret},
+		{&c.messageToken, &c.earlierTokens, &c.sources.MessageToken, s.cfg.EnvMessageToken, keyMessageToken},
+		{&c.aesKey, &c.earlierAESKeys, &c.sources.EncodingAESKey, s.cfg.EnvAESKey, keyAESKey},
 	} {
 		if !item.env.IsZero() {
-			if item.source != nil {
-				*item.into, *item.source = item.env, SourceEnvironment
-			}
+			*item.into, *item.source = item.env, SourceEnvironment
 			continue
 		}
 		value, ok, err := s.deps.Settings.GetSecret(ctx, item.key)
 		if err != nil {
 			return credentials{}, err
 		}
-		*item.into = value
-		if item.source == nil {
-			continue
-		}
-		*item.source = SourceMissing
+		*item.into, *item.source = value, SourceMissing
 		if ok && !value.IsZero() {
 			*item.source = SourceStored
 		}
+		if item.earlier == nil {
+			continue
+		}
+		if *item.earlier, err = s.earlier(ctx, s.deps.DB, item.key); err != nil {
+			return credentials{}, err
+		}
 	}
 	return c, nil
+}
+
+// earlier reads the secrets that were in force before the one of key, the latest first.
+func (s *Service) earlier(ctx context.Context, db postgres.DB, key string) ([]sealed.Secret, error) {
+	var list []sealed.Secret
+	for _, name := range earlierKeys(key) {
+		secret, ok, err := s.deps.Settings.GetSecretTx(ctx, db, name)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			list = append(list, secret)
+		}
+	}
+	return list, nil
 }
 
 // Profile is what operators write about the platform.
@@ -141,8 +172,8 @@ func (c Change) HasCredentials() bool {
 	return c.AppSecret != nil || c.MessageToken != nil || c.EncodingAESKey != nil
 }
 
-// Change stores all of c or nothing. A changed message token or AES key leaves the one before it valid for reading. It
-// fails with fault.Validation, and with fault.Conflict for a credential that the environment sets.
+// Change stores all of c or nothing. A changed message token or AES key leaves the last three before it valid for
+// reading. It fails with fault.Validation, and with fault.Conflict for a credential that the environment sets.
 func (s *Service) Change(ctx context.Context, c Change, by string) error {
 	if err := s.validate(&c); err != nil {
 		return err
@@ -165,12 +196,13 @@ func (s *Service) Change(ctx context.Context, c Change, by string) error {
 
 func (s *Service) putSecrets(ctx context.Context, tx pgx.Tx, c Change, by string) error {
 	for _, item := range []struct {
-		value             *sealed.Secret
-		key, previousName string
+		value *sealed.Secret
+		key   string
+		keep  bool // what was in force before
 	}{
-		{c.AppSecret, keyAppSecret, ""},
-		{c.MessageToken, keyMessageToken, keyPreviousToken},
-		{c.EncodingAESKey, keyAESKey, keyPreviousAESKey},
+		{c.AppSecret, keyAppSecret, false},
+		{c.MessageToken, keyMessageToken, true},
+		{c.EncodingAESKey, keyAESKey, true},
 	} {
 		if item.value == nil {
 			continue
@@ -180,14 +212,35 @@ func (s *Service) putSecrets(ctx context.Context, tx pgx.Tx, c Change, by string
 			return err
 		}
 		if ok && old.Equal(*item.value) {
-			continue // typed in once more: the one before stays as it is
+			continue // typed in once more: those before stay as they are
 		}
-		if ok && item.previousName != "" {
-			if err := s.deps.Settings.PutSecret(ctx, tx, item.previousName, old, by); err != nil {
+		if ok && item.keep {
+			if err := s.keepEarlier(ctx, tx, item.key, old, *item.value, by); err != nil {
 				return err
 			}
 		}
 		if err := s.deps.Settings.PutSecret(ctx, tx, item.key, *item.value, by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepEarlier puts old, which next replaces, before those that were in force before it. None is kept twice.
+func (s *Service) keepEarlier(ctx context.Context, tx pgx.Tx, key string, old, next sealed.Secret, by string) error {
+	list, err := s.earlier(ctx, tx, key)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(was sealed.Secret) bool { return was.Equal(old) || was.Equal(next) })
+	list = slices.Insert(list, 0, old)
+	for i, name := range earlierKeys(key) {
+		if i < len(list) {
+			err = s.deps.Settings.PutSecret(ctx, tx, name, list[i], by)
+		} else {
+			err = s.deps.Settings.Delete(ctx, tx, name)
+		}
+		if err != nil {
 			return err
 		}
 	}

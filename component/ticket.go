@@ -78,7 +78,11 @@ func (s *Service) ticketStatus(ctx context.Context, db postgres.DB) (TicketStatu
 	if err != nil {
 		return TicketStatus{}, fmt.Errorf("read ticket: %w", err)
 	}
-	age := max(0, s.now().Sub(t.ReceivedAt))
+	now := s.now()
+	if t.ReceivedAt.After(now.Add(clockTolerance)) {
+		t.ReceivedAt = t.CreatedAt // our clock was ahead when it came
+	}
+	age := max(0, now.Sub(t.ReceivedAt))
 	status := TicketStatus{Present: true, ReceivedAt: t.ReceivedAt, Age: age, Stale: age > s.cfg.TicketStaleAfter, Health: s.ticketHealth(age)}
 	if status.Health == TicketAlarm {
 		status.AlarmSince = t.ReceivedAt.Add(alarmAfter)
@@ -87,7 +91,7 @@ func (s *Service) ticketStatus(ctx context.Context, db postgres.DB) (TicketStatu
 }
 
 // clockTolerance is how far WeChat's clock may be ahead of ours before its CreateTime is not believed. A ticket from the
-// far future would otherwise keep out all later ones.
+// far future would otherwise keep out all later ones. Nor do we believe a time of our own that is further ahead than this.
 const clockTolerance = 10 * time.Minute
 
 // takeTicket keeps the ticket of a message, unless there is a newer one already: pushes may arrive out of order.

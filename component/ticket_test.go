@@ -105,6 +105,19 @@ func TestStaleTicketRestartsThePush(t *testing.T) {
 	assert.Equal(t, before+1, tries(), "the ticket is stale, and the pauses begin anew")
 }
 
+func TestRestartsOfAClockThatWasAheadHoldUpNone(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	for _, pass := range []time.Duration{0, 24 * time.Hour, -24*time.Hour + 30*time.Second} {
+		p.clock.Add(pass)
+		require.NoError(t, p.keepTicketFresh(t.Context(), false))
+	}
+	assert.Len(t, p.wechat.Calls(startPushPath), 3, "a day ahead and back")
+	p.clock.Add(59 * time.Second)
+	require.NoError(t, p.keepTicketFresh(t.Context(), false))
+	assert.Len(t, p.wechat.Calls(startPushPath), 3, "the pauses go on")
+}
+
 func TestNoRestartWithoutAppSecret(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t, stored)

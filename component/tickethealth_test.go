@@ -180,6 +180,51 @@ func TestAlarmAndTicketAtOnce(t *testing.T) {
 	assert.NotContains(t, p.logs.String(), "tickets stay away")
 }
 
+// TestTicketsOfAClockThatWasAhead: times from a clock that was put right since must not pass for those of fresh tickets.
+func TestTicketsOfAClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	for name, another := range map[string]bool{"a ticket came since": true, "none came since": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlatform(t)
+			push := func(ticket string, at time.Time) { // at is WeChat's clock
+				t.Helper()
+				_, body := p.push(t, onComponent(), ticketXML(ticket, at.Unix()))
+				require.Equal(t, "success", body)
+				require.NoError(t, p.handleAll(t))
+			}
+			began := p.clock.Now()
+			p.clock.Add(24 * time.Hour)
+			push("t1", began)
+			require.NoError(t, p.watchTicket(t.Context()))
+			p.clock.set(began.Add(10 * time.Minute))
+			last := began
+			if another {
+				last = p.clock.Now()
+				push("t2", last)
+				ticket, err := p.Ticket(t.Context())
+				require.NoError(t, err)
+				assert.WithinDuration(t, last, ticket.ReceivedAt, time.Second)
+			}
+			p.clock.set(last.Add(time.Minute))
+			status, err := p.TicketStatus(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, TicketOK, status.Health)
+			assert.WithinDuration(t, last, status.ReceivedAt, time.Second)
+
+			p.clock.set(last.Add(3 * time.Hour))
+			require.NoError(t, p.watchTicket(t.Context()))
+			status, err = p.TicketStatus(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, TicketAlarm, status.Health)
+			assert.WithinDuration(t, last.Add(2*time.Hour), status.AlarmSince, time.Second)
+			assert.Contains(t, p.logs.String(), "tickets stay away")
+			require.NoError(t, p.keepTicketFresh(t.Context(), false))
+			assert.Len(t, p.wechat.Calls(startPushPath), 1, "the push is restarted")
+		})
+	}
+}
+
 func TestTicketLevelsFollowTheSetting(t *testing.T) {
 	t.Parallel()
 	s := New(Config{TicketStaleAfter: 3 * time.Second}, Deps{})

@@ -285,6 +285,8 @@ func chinese(format string) (translated string, ok bool) {
 		return "业务编号须为 1 至 128 个字符，不能含控制字符：%s", true
 
 	// component
+	case "The job that should handle this message ended early. Handle the message again.":
+		return "处理这条消息的任务已提前结束，请重新处理。", true
 	case "The parameter appid is missing.":
 		return "缺少参数 appid。", true
 	case "Only an administrator may change credentials.":

@@ -23,6 +23,9 @@ const (
 	maxUsed = 100000
 	// usableFor is how long a token must still be good to be used when its refresh has failed.
 	usableFor = 30 * time.Second
+	// skew is how far clocks of two processes may be apart. A token obtained later than that from now is of a clock that was put
+	// right since: nobody knows when it ends.
+	skew = time.Minute
 	// maxRefreshes bounds how many refreshes of one kind hold a connection, so that they leave some for the rest.
 	maxRefreshes = 4
 	// refreshTimeout ends a refresh, with the time it waits for another process's.
@@ -44,11 +47,16 @@ type stored struct {
 
 func (t stored) fresh(now time.Time, margin time.Duration) bool {
 	life := t.ExpiresAt.Sub(t.obtainedAt)
-	return !t.Access.IsZero() && t.ExpiresAt.Sub(now) >= min(margin, life/2)
+	return t.known(now) && t.ExpiresAt.Sub(now) >= min(margin, life/2)
 }
 
 func (t stored) usable(now time.Time) bool {
-	return !t.Access.IsZero() && t.ExpiresAt.Sub(now) >= usableFor
+	return t.known(now) && t.ExpiresAt.Sub(now) >= usableFor
+}
+
+// known reports whether there is an access token whose end is known.
+func (t stored) known(now time.Time) bool {
+	return !t.Access.IsZero() && !t.obtainedAt.After(now.Add(skew))
 }
 
 // held is a grant that WeChat gave and that is not stored yet. WeChat may have ended the refresh token before it, so
