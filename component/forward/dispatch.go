@@ -308,6 +308,9 @@ func (s *Service) attempt(ctx context.Context, r *armed, d claimed, before time.
 	limited, cancel := context.WithDeadline(ctx, before.Add(-s.cfg.lease/10)) // time for the result to be written
 	defer cancel()
 	res.outcome = s.call(limited, r, formatID(d.id), m, excerptBytes)
+	if len(res.answer) > 0 && m.HoldsSecrets() {
+		res.answer = []byte(component.Masked) // it may be an echo, in whatever form, and everybody may read it
+	}
 	if !res.ok() && res.status == 0 && ctx.Err() != nil {
 		res.released = true // we ended it; nobody knows whether it was taken, so it is sent again
 	}
