@@ -176,7 +176,7 @@ func (s *Service) change(ctx context.Context, id int64, fn func(r *storedRule) e
 
 func noRule() error { return fault.New(fault.NotFound, "There is no such forward rule.") }
 
-// Update changes a rule. Deliveries that wait are sent as it says from now on.
+// Update changes a rule. Deliveries that wait are sent as it says from now on; a relay sends none, so they end within seconds.
 func (s *Service) Update(ctx context.Context, id int64, c Change) (Rule, error) {
 	return s.change(ctx, id, func(r *storedRule) error {
 		before := r.TargetURL
@@ -283,8 +283,30 @@ func (s *Service) Delivery(ctx context.Context, id int64) (Delivery, error) {
 	return one[0], err
 }
 
-// Retry sends a delivery again now, with all tries before it; also one that was taken.
+// sends fails with a Conflict unless deliveries of a rule are sent now, and with fault.NotFound when there is no such rule.
+func (s *Service) sends(ctx context.Context, ruleID int64) error {
+	r, err := s.rule(ctx, ruleID)
+	switch {
+	case err != nil:
+		return err
+	case r.Mode == ModeRelay:
+		return fault.New(fault.Conflict, "The rule of this delivery relays now, and delivers nothing. Change its mode first.")
+	case !r.works():
+		return fault.New(fault.Conflict, "The rule of this delivery is switched off or paused. Enable it first.")
+	}
+	return nil
+}
+
+// Retry sends a delivery again now, with all tries before it; also one that was taken. It fails with a Conflict when its rule
+// sends nothing.
 func (s *Service) Retry(ctx context.Context, id int64) (Delivery, error) {
+	d, err := s.Delivery(ctx, id)
+	if err == nil {
+		err = s.sends(ctx, d.RuleID)
+	}
+	if err != nil {
+		return Delivery{}, err
+	}
 	found, err := retryDelivery(ctx, s.deps.DB, id, s.now())
 	if err != nil {
 		return Delivery{}, fmt.Errorf("retry delivery %d: %w", id, err)
@@ -296,9 +318,10 @@ func (s *Service) Retry(ctx context.Context, id int64) (Delivery, error) {
 	return s.Delivery(ctx, id)
 }
 
-// RetryDead sends all dead deliveries of a rule again and gives their number.
+// RetryDead sends all dead deliveries of a rule again and gives their number. It fails with a Conflict when the rule sends
+// nothing.
 func (s *Service) RetryDead(ctx context.Context, ruleID int64) (int64, error) {
-	if _, err := s.rule(ctx, ruleID); err != nil {
+	if err := s.sends(ctx, ruleID); err != nil {
 		return 0, err
 	}
 	const step = 5000

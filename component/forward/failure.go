@@ -20,6 +20,7 @@ const (
 	failUnreadable = "unreadable" // the format
 	failAddress    = "address"    // no detail
 	failPanic      = "panic"      // no detail
+	failRelay      = "relay"      // no detail
 )
 
 func failed(word, detail string) failure {
@@ -51,6 +52,8 @@ func (f failure) In(lang string) string {
 		return fault.Say(lang, "The address of the rule does not work with the appid of this message.")
 	case failPanic:
 		return fault.Say(lang, "The message could not be handled: a fault of ours, told in the log.")
+	case failRelay:
+		return fault.Say(lang, "The rule relays now, and delivers nothing: what waited was given up.")
 	default:
 		return outbound.SayTrouble(lang, word, detail)
 	}
