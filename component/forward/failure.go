@@ -21,6 +21,7 @@ const (
 	failAddress    = "address"    // no detail
 	failPanic      = "panic"      // no detail
 	failRelay      = "relay"      // no detail
+	failUnread     = "unread"     // no detail
 )
 
 func failed(word, detail string) failure {
@@ -52,6 +53,8 @@ func (f failure) In(lang string) string {
 		return fault.Say(lang, "The address of the rule does not work with the appid of this message.")
 	case failPanic:
 		return fault.Say(lang, "The message could not be handled: a fault of ours, told in the log.")
+	case failUnread:
+		return fault.Say(lang, "The message could not be read from the database: a fault of ours, told in the log.")
 	case failRelay:
 		return fault.Say(lang, "The rule relays now, and delivers nothing: what waited was given up.")
 	default:

@@ -315,7 +315,7 @@ func queueStats(batch *pgx.Batch, settled []verdict) {
 	all := map[key]*sums{}
 	var order []key
 	for _, v := range settled {
-		if v.released || v.final {
+		if !v.asked() {
 			continue
 		}
 		k := key{v.ruleID, v.at.UTC().Truncate(statStep)}
@@ -354,7 +354,7 @@ func queueHealth(batch *pgx.Batch, settled []verdict) {
 	all := map[int64]*health{}
 	var order []int64
 	for _, v := range settled {
-		if v.released || v.final {
+		if !v.asked() {
 			continue
 		}
 		h := all[v.ruleID]

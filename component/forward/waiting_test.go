@@ -103,4 +103,3 @@ func TestWhatWaitsInVainEnds(t *testing.T) {
 	require.Equal(t, 1, n)
 	assert.Contains(t, list[0].Reason.In(fault.English), "retention")
 }
-

@@ -17,6 +17,8 @@ func chinese(format string) (translated string, ok bool) {
 	// component/forward, component/notice: what must not happen
 	case "The message could not be handled: a fault of ours, told in the log.":
 		return "消息处理出错：这是本系统的问题，详见日志。", true
+	case "The message could not be read from the database: a fault of ours, told in the log.":
+		return "无法从数据库读取这条消息：这是本系统的问题，详见日志。", true
 	case "The notice could not be written: a fault of ours, told in the log.":
 		return "通知生成出错：这是本系统的问题，详见日志。", true
 
