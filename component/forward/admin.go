@@ -174,6 +174,10 @@ func (s *Service) change(ctx context.Context, id int64, fn func(r *storedRule) e
 	return r.Rule, nil
 }
 
+func noSecret() error {
+	return fault.New(fault.Conflict, "The secret of this rule cannot be opened with the present MASTER_KEY. Rotate it.")
+}
+
 func noRule() error { return fault.New(fault.NotFound, "There is no such forward rule.") }
 
 // Update changes a rule. Deliveries that wait are sent as it says from now on; a relay sends none, so they end within seconds.
@@ -193,7 +197,10 @@ func (s *Service) Rotate(ctx context.Context, id int64) (Rule, sealed.Secret, er
 		return Rule{}, sealed.Secret{}, fmt.Errorf("seal secret: %w", err)
 	}
 	r, err := s.change(ctx, id, func(r *storedRule) error {
-		r.previousSecret, r.PreviousUntil = r.secret, s.now().Add(overlap).UTC()
+		r.previousSecret, r.PreviousUntil = nil, time.Time{}
+		if _, err := s.openKey(r.secret); err == nil {
+			r.previousSecret, r.PreviousUntil = r.secret, s.now().Add(overlap).UTC()
+		}
 		r.secret = box
 		return nil
 	})
@@ -243,7 +250,7 @@ func (s *Service) Try(ctx context.Context, id int64) (Trial, error) {
 		return Trial{}, err
 	}
 	if r.keys.current == nil {
-		return Trial{}, fault.New(fault.Conflict, "The secret of this rule cannot be opened with the present MASTER_KEY. Rotate it.")
+		return Trial{}, noSecret()
 	}
 	at := s.now()
 	m := sample(r.Rule, at)
@@ -291,6 +298,8 @@ func (s *Service) sends(ctx context.Context, ruleID int64) error {
 		return err
 	case r.Mode == ModeRelay:
 		return fault.New(fault.Conflict, "The rule of this delivery relays now, and delivers nothing. Change its mode first.")
+	case r.keys.current == nil:
+		return noSecret()
 	case !r.works():
 		return fault.New(fault.Conflict, "The rule of this delivery is switched off or paused. Enable it first.")
 	}

@@ -1,9 +1,11 @@
 package forward
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -30,21 +32,24 @@ func newSecret() sealed.Secret {
 
 // signer signs for one rule.
 type signer struct {
-	current, previous *standardwebhooks.Webhook // previous may be nil
-	previousUntil     time.Time
+	current       *standardwebhooks.Webhook // nil: it cannot be opened, so nothing can be sent
+	previous      *standardwebhooks.Webhook // may be nil
+	previousUntil time.Time
 }
 
-func (s *Service) openSigner(r storedRule) (signer, error) {
-	var k signer
+// openSigner leaves out what cannot be opened.
+func (s *Service) openSigner(ctx context.Context, r storedRule) signer {
+	k := signer{previousUntil: r.PreviousUntil}
 	var err error
 	if k.current, err = s.openKey(r.secret); err != nil {
-		return signer{}, err
+		s.log.ErrorContext(ctx, "secret of a forward rule cannot be opened", slog.Int64("rule_id", r.ID), slog.Any("error", err))
 	}
-	if r.previousSecret != nil {
-		k.previousUntil = r.PreviousUntil
-		k.previous, err = s.openKey(r.previousSecret)
+	if r.previousSecret != nil && s.now().Before(r.PreviousUntil) {
+		if k.previous, err = s.openKey(r.previousSecret); err != nil {
+			s.log.ErrorContext(ctx, "previous secret of a forward rule cannot be opened", slog.Int64("rule_id", r.ID), slog.Any("error", err))
+		}
 	}
-	return k, err
+	return k
 }
 
 func (s *Service) openKey(box []byte) (*standardwebhooks.Webhook, error) {
