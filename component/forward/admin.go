@@ -152,13 +152,13 @@ func (s *Service) Create(ctx context.Context, c Change, by string) (Rule, sealed
 }
 
 // change locks a rule, lets fn change it and writes it back.
-func (s *Service) change(ctx context.Context, id int64, fn func(r *storedRule) error) (Rule, error) {
+func (s *Service) change(ctx context.Context, id int64, fn func(tx pgx.Tx, r *storedRule) error) (Rule, error) {
 	var r storedRule
 	err := pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) (err error) {
 		if r, err = readRule(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := fn(&r); err != nil {
+		if err := fn(tx, &r); err != nil {
 			return err
 		}
 		r.UpdatedAt = s.now().UTC()
@@ -182,28 +182,22 @@ func noRule() error { return fault.New(fault.NotFound, "There is no such forward
 
 // Update changes a rule. Deliveries that wait are sent as it says from now on; a relay sends none, so they end within seconds.
 func (s *Service) Update(ctx context.Context, id int64, c Change) (Rule, error) {
-	return s.change(ctx, id, func(r *storedRule) error {
+	return s.change(ctx, id, func(_ pgx.Tx, r *storedRule) error {
 		before := r.TargetURL
 		c.apply(&r.Rule)
 		return s.check(ctx, r.Rule, r.TargetURL != before)
 	})
 }
 
-// Rotate gives a rule a new secret, which is shown this once. The one before signs too for 24 hours more.
+// Rotate gives a rule a new secret, which is shown this once. The one before signs too for 24 hours more, as do the newest few that
+// were replaced less than 24 hours ago.
 func (s *Service) Rotate(ctx context.Context, id int64) (Rule, sealed.Secret, error) {
 	secret := newSecret()
 	box, err := s.deps.Keys.Seal(secret, secretPurpose)
 	if err != nil {
 		return Rule{}, sealed.Secret{}, fmt.Errorf("seal secret: %w", err)
 	}
-	r, err := s.change(ctx, id, func(r *storedRule) error {
-		r.previousSecret, r.PreviousUntil = nil, time.Time{}
-		if _, err := s.openKey(r.secret); err == nil {
-			r.previousSecret, r.PreviousUntil = r.secret, s.now().Add(overlap).UTC()
-		}
-		r.secret = box
-		return nil
-	})
+	r, err := s.change(ctx, id, func(tx pgx.Tx, r *storedRule) error { return s.replace(ctx, tx, r, box) })
 	return r, secret, err
 }
 

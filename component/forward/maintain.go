@@ -132,7 +132,7 @@ func (s *Service) changed(ctx context.Context, ruleID int64, state string) {
 	}
 }
 
-// clean removes the deliveries of deleted rules, then old ones that have ended, in small steps.
+// clean removes the deliveries of deleted rules, secrets whose time is over, then old deliveries that have ended, in small steps.
 func (s *Service) clean(ctx context.Context) error {
 	for {
 		n, err := deleteOfDeletedRules(ctx, s.deps.DB, cleanStep)
@@ -142,6 +142,9 @@ func (s *Service) clean(ctx context.Context) error {
 		if n < cleanStep {
 			break
 		}
+	}
+	if err := deleteSecrets(ctx, s.deps.DB, s.now()); err != nil {
+		return err
 	}
 	if err := deleteStats(ctx, s.deps.DB, s.now().Add(-statsFor)); err != nil {
 		return err
