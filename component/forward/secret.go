@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -96,22 +97,21 @@ func (s *Service) openKey(box []byte) (*standardwebhooks.Webhook, error) {
 
 // sign sets the headers of Standard Webhooks. Each secret that is valid makes a signature, the newest first.
 func (k signer) sign(h http.Header, id string, at time.Time, body []byte) error {
-	signature, err := k.current.Sign(id, at, body)
-	if err != nil {
-		return err
-	}
+	keys := []*standardwebhooks.Webhook{k.current}
 	for _, b := range k.before {
-		if !at.Before(b.until) {
-			continue
+		if at.Before(b.until) {
+			keys = append(keys, b.key)
 		}
-		another, err := b.key.Sign(id, at, body)
-		if err != nil {
+	}
+	signatures := make([]string, len(keys))
+	for i, key := range keys {
+		var err error
+		if signatures[i], err = key.Sign(id, at, body); err != nil {
 			return err
 		}
-		signature += " " + another
 	}
 	h.Set(standardwebhooks.HeaderWebhookID, id)
 	h.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
-	h.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	h.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
 	return nil
 }
