@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// masked stands where a secret was.
-const masked = "***"
+// Masked stands where a secret was.
+const Masked = "***"
 
 // queryAuthCode begins the text of a 全网发布 check; an authorization code follows.
 const queryAuthCode = "QUERY_AUTH_CODE:"
@@ -19,9 +19,9 @@ const queryAuthCode = "QUERY_AUTH_CODE:"
 func maskValue(name, text string) (replacement string, ok bool) {
 	switch name {
 	case "ComponentVerifyTicket", "AuthorizationCode", "PreAuthCode", "auth_code":
-		return masked, strings.TrimSpace(text) != ""
+		return Masked, strings.TrimSpace(text) != ""
 	case "Content":
-		return queryAuthCode + masked, strings.HasPrefix(strings.TrimSpace(text), queryAuthCode)
+		return queryAuthCode + Masked, strings.HasPrefix(strings.TrimSpace(text), queryAuthCode)
 	default:
 		return "", false
 	}
@@ -61,6 +61,17 @@ func anyContentWithChildren(elements []element) bool {
 	return slices.ContainsFunc(elements, func(e element) bool {
 		return e.name == "Content" && len(e.children) > 0 || anyContentWithChildren(e.children)
 	})
+}
+
+// HoldsSecrets reports whether the body holds what not everybody who reads messages may see. When in doubt it says yes.
+func (m Message) HoldsSecrets() bool {
+	text := legible(m.Body)
+	f, err := parseFields(text)
+	if err == nil && !mayHoldSecrets(text, f) {
+		return false
+	}
+	_, secrets, err := maskSecrets(text)
+	return secrets || err != nil
 }
 
 // maskSecrets replaces the secrets in a message, at any depth, and leaves every other byte as it is. changed tells

@@ -118,10 +118,13 @@ func TestQuickLookFindsEverySecret(t *testing.T) {
 		require.NoError(t, err, text)
 		require.True(t, changed, text)
 		assert.True(t, mayHoldSecrets(text, f), text)
+		assert.True(t, Message{Body: []byte(text)}.HoldsSecrets(), text)
 	}
 	f, err := parseFields(textXML("hi", "1"))
 	require.NoError(t, err)
 	assert.False(t, mayHoldSecrets(textXML("hi", "1"), f), "most messages are not looked through")
+	assert.False(t, Message{Body: []byte(textXML("hi", "1"))}.HoldsSecrets())
+	assert.True(t, Message{Body: []byte(`<xml><auth_code>`)}.HoldsSecrets(), "when in doubt")
 }
 
 func TestTitles(t *testing.T) {

@@ -222,6 +222,7 @@ func TestRekeyUnderLoad(t *testing.T) {
 		{"idempotency_key", "response"},
 		{"forward_rule", "secret"},
 		{"forward_rule", "previous_secret"},
+		{"forward_rule_secret", "secret"},
 		{"notice_channel", "url"},
 		{"notice_channel", "secret"},
 		{"replica", "public_key"},

@@ -152,13 +152,13 @@ func (s *Service) Create(ctx context.Context, c Change, by string) (Rule, sealed
 }
 
 // change locks a rule, lets fn change it and writes it back.
-func (s *Service) change(ctx context.Context, id int64, fn func(r *storedRule) error) (Rule, error) {
+func (s *Service) change(ctx context.Context, id int64, fn func(tx pgx.Tx, r *storedRule) error) (Rule, error) {
 	var r storedRule
 	err := pgx.BeginFunc(ctx, s.deps.DB, func(tx pgx.Tx) (err error) {
 		if r, err = readRule(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := fn(&r); err != nil {
+		if err := fn(tx, &r); err != nil {
 			return err
 		}
 		r.UpdatedAt = s.now().UTC()
@@ -174,29 +174,30 @@ func (s *Service) change(ctx context.Context, id int64, fn func(r *storedRule) e
 	return r.Rule, nil
 }
 
+func noSecret() error {
+	return fault.New(fault.Conflict, "The secret of this rule cannot be opened with the present MASTER_KEY. Rotate it.")
+}
+
 func noRule() error { return fault.New(fault.NotFound, "There is no such forward rule.") }
 
-// Update changes a rule. Deliveries that wait are sent as it says from now on.
+// Update changes a rule. Deliveries that wait are sent as it says from now on; a relay sends none, so they end within seconds.
 func (s *Service) Update(ctx context.Context, id int64, c Change) (Rule, error) {
-	return s.change(ctx, id, func(r *storedRule) error {
+	return s.change(ctx, id, func(_ pgx.Tx, r *storedRule) error {
 		before := r.TargetURL
 		c.apply(&r.Rule)
 		return s.check(ctx, r.Rule, r.TargetURL != before)
 	})
 }
 
-// Rotate gives a rule a new secret, which is shown this once. The one before signs too for 24 hours more.
+// Rotate gives a rule a new secret, which is shown this once. The one before signs too for 24 hours more, as do the newest few that
+// were replaced less than 24 hours ago.
 func (s *Service) Rotate(ctx context.Context, id int64) (Rule, sealed.Secret, error) {
 	secret := newSecret()
 	box, err := s.deps.Keys.Seal(secret, secretPurpose)
 	if err != nil {
 		return Rule{}, sealed.Secret{}, fmt.Errorf("seal secret: %w", err)
 	}
-	r, err := s.change(ctx, id, func(r *storedRule) error {
-		r.previousSecret, r.PreviousUntil = r.secret, s.now().Add(overlap).UTC()
-		r.secret = box
-		return nil
-	})
+	r, err := s.change(ctx, id, func(tx pgx.Tx, r *storedRule) error { return s.replace(ctx, tx, r, box) })
 	return r, secret, err
 }
 
@@ -243,7 +244,7 @@ func (s *Service) Try(ctx context.Context, id int64) (Trial, error) {
 		return Trial{}, err
 	}
 	if r.keys.current == nil {
-		return Trial{}, fault.New(fault.Conflict, "The secret of this rule cannot be opened with the present MASTER_KEY. Rotate it.")
+		return Trial{}, noSecret()
 	}
 	at := s.now()
 	m := sample(r.Rule, at)
@@ -283,8 +284,32 @@ func (s *Service) Delivery(ctx context.Context, id int64) (Delivery, error) {
 	return one[0], err
 }
 
-// Retry sends a delivery again now, with all tries before it; also one that was taken.
+// sends fails with a Conflict unless deliveries of a rule are sent now, and with fault.NotFound when there is no such rule.
+func (s *Service) sends(ctx context.Context, ruleID int64) error {
+	r, err := s.rule(ctx, ruleID)
+	switch {
+	case err != nil:
+		return err
+	case r.Mode == ModeRelay:
+		return fault.New(fault.Conflict, "The rule of this delivery relays now, and delivers nothing. Change its mode first.")
+	case r.keys.current == nil:
+		return noSecret()
+	case !r.works():
+		return fault.New(fault.Conflict, "The rule of this delivery is switched off or paused. Enable it first.")
+	}
+	return nil
+}
+
+// Retry sends a delivery again now, with all tries before it; also one that was taken. It fails with a Conflict when its rule
+// sends nothing.
 func (s *Service) Retry(ctx context.Context, id int64) (Delivery, error) {
+	d, err := s.Delivery(ctx, id)
+	if err == nil {
+		err = s.sends(ctx, d.RuleID)
+	}
+	if err != nil {
+		return Delivery{}, err
+	}
 	found, err := retryDelivery(ctx, s.deps.DB, id, s.now())
 	if err != nil {
 		return Delivery{}, fmt.Errorf("retry delivery %d: %w", id, err)
@@ -296,9 +321,10 @@ func (s *Service) Retry(ctx context.Context, id int64) (Delivery, error) {
 	return s.Delivery(ctx, id)
 }
 
-// RetryDead sends all dead deliveries of a rule again and gives their number.
+// RetryDead sends all dead deliveries of a rule again and gives their number. It fails with a Conflict when the rule sends
+// nothing.
 func (s *Service) RetryDead(ctx context.Context, ruleID int64) (int64, error) {
-	if _, err := s.rule(ctx, ruleID); err != nil {
+	if err := s.sends(ctx, ruleID); err != nil {
 		return 0, err
 	}
 	const step = 5000

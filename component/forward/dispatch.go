@@ -2,7 +2,6 @@ package forward
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/live"
+	"github.com/wxsteward/wxsteward/internal/postgres"
 )
 
 const (
@@ -267,7 +267,7 @@ func (s *Service) send(ctx context.Context, r *armed, d claimed, before time.Tim
 	l := s.lane(r.ID)
 	l.inFlight--
 	switch {
-	case res.released || res.final:
+	case !res.asked():
 	case res.ok():
 		l.failures = 0
 	default:
@@ -296,11 +296,7 @@ func (s *Service) attempt(ctx context.Context, r *armed, d claimed, before time.
 	if !ok {
 		var err error
 		if m, err = s.read(ctx, d.messageID); err != nil {
-			res.released, res.final = !gone(err), gone(err)
-			res.outcome = outcome{at: s.now(), failure: failGone}
-			if res.released && !errors.Is(err, context.Canceled) {
-				s.log.WarnContext(ctx, "message of a delivery cannot be read", "delivery_id", d.id, "message_id", d.messageID, "error", err)
-			}
+			s.unread(ctx, d, err, res)
 			return
 		}
 	}
@@ -308,9 +304,28 @@ func (s *Service) attempt(ctx context.Context, r *armed, d claimed, before time.
 	limited, cancel := context.WithDeadline(ctx, before.Add(-s.cfg.lease/10)) // time for the result to be written
 	defer cancel()
 	res.outcome = s.call(limited, r, formatID(d.id), m, excerptBytes)
+	if len(res.answer) > 0 && m.HoldsSecrets() {
+		res.answer = []byte(component.Masked) // it may be an echo, in whatever form, and everybody may read it
+	}
 	if !res.ok() && res.status == 0 && ctx.Err() != nil {
 		res.released = true // we ended it; nobody knows whether it was taken, so it is sent again
 	}
+}
+
+// unread judges why a message could not be read: a database that is away uses up no try.
+func (s *Service) unread(ctx context.Context, d claimed, err error, res *result) {
+	res.outcome = outcome{at: s.now(), failure: failUnread}
+	switch {
+	case gone(err):
+		res.final, res.failure = true, failGone
+		return
+	case ctx.Err() != nil:
+		res.released = true // we stop
+		return
+	case postgres.IsUnavailable(err):
+		res.released, res.wait = true, s.cfg.RetryBase
+	}
+	s.log.WarnContext(ctx, "message of a delivery cannot be read", "delivery_id", d.id, "message_id", d.messageID, "error", err)
 }
 
 // read gets a message from the database, few at a time: a backlog of many rules must not take the connections that pushes need.

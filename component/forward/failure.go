@@ -20,6 +20,9 @@ const (
 	failUnreadable = "unreadable" // the format
 	failAddress    = "address"    // no detail
 	failPanic      = "panic"      // no detail
+	failRelay      = "relay"      // no detail
+	failUnread     = "unread"     // no detail
+	failSecret     = "secret"     // no detail
 )
 
 func failed(word, detail string) failure {
@@ -51,6 +54,12 @@ func (f failure) In(lang string) string {
 		return fault.Say(lang, "The address of the rule does not work with the appid of this message.")
 	case failPanic:
 		return fault.Say(lang, "The message could not be handled: a fault of ours, told in the log.")
+	case failUnread:
+		return fault.Say(lang, "The message could not be read from the database: a fault of ours, told in the log.")
+	case failSecret:
+		return fault.Say(lang, "The secret of this rule cannot be opened with the present MASTER_KEY. Rotate it.")
+	case failRelay:
+		return fault.Say(lang, "The rule relays now, and delivers nothing: what waited was given up.")
 	default:
 		return outbound.SayTrouble(lang, word, detail)
 	}

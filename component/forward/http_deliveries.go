@@ -41,7 +41,7 @@ type AttemptView struct {
 	Status     int       `json:"status" doc:"HTTP status; 0 when there was no answer."`
 	DurationMS int64     `json:"duration_ms"`
 	Error      string    `json:"error" doc:"Empty when it was taken."`
-	Response   string    `json:"response" doc:"The beginning of the answer."`
+	Response   string    `json:"response" doc:"The beginning of the answer; *** when the message holds a ticket or a code, which the answer may repeat."`
 }
 
 func deliveryView(d Delivery, lang string) DeliveryView {

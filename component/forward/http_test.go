@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -303,5 +305,44 @@ func TestChartsHaveRoundSteps(t *testing.T) {
 		{30 * 24 * time.Hour, 24, 24 * time.Hour},
 	} {
 		assert.Equal(t, tc.want, niceStep(tc.length, tc.bars), "%s in %d", tc.length, tc.bars)
+	}
+}
+
+// TestEchoedSecretsAreNotKept: a target that answers with what it was sent shows no ticket and no code to anybody.
+func TestEchoedSecretsAreNotKept(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t)
+	d := r.desk(t)
+	shop := newTarget(t, status(http.StatusOK))
+	shop.answer(func(w http.ResponseWriter, _ *http.Request) {
+		calls := shop.calls()
+		body := calls[len(calls)-1].body
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = io.WriteString(w, body[:len(body)/2]+html.EscapeString(body)+url.QueryEscape(body))
+	})
+	r.to(t, shop.URL, func(c *Change) { c.Channel = new(component.ChannelComponent) })
+	r.start(t)
+	for id, m := range []component.Message{
+		{InfoType: "component_verify_ticket", Body: []byte(`<xml><InfoType>component_verify_ticket</InfoType><ComponentVerifyTicket>tic/ket@@@4711</ComponentVerifyTicket></xml>`)},
+		{InfoType: "authorized", Body: []byte(`{"InfoType":"authorized","AuthorizationCode":"code@@@4711","PreAuthCode":"pre@@@4711"}`)},
+		{InfoType: "unauthorized", Body: []byte(`<xml><InfoType>unauthorized</InfoType><AuthorizerAppid>wx1</AuthorizerAppid></xml>`)},
+	} {
+		m.ID, m.Channel, m.AppID = int64(id+1), component.ChannelComponent, "wx1"
+		r.store(t, m)
+		eventually(t, "it is tried", func() bool {
+			var n int
+			return r.pool.QueryRow(t.Context(), `SELECT count(*) FROM delivery_attempt`).Scan(&n) == nil && n == id+1
+		})
+	}
+	var stored string
+	require.NoError(t, r.pool.QueryRow(t.Context(), `SELECT string_agg(response, ' ') FROM delivery_attempt`).Scan(&stored))
+	status, shown := d.call(t, adminauth.Viewer, http.MethodGet, "/deliveries", "")
+	require.Equal(t, http.StatusOK, status)
+	for _, text := range []string{stored, fmt.Sprint(shown)} {
+		assert.NotContains(t, text, "4711")
+		assert.NotContains(t, text, "ket@")
+		assert.NotContains(t, text, "code@")
+		assert.Contains(t, text, "***", "that there was an answer is told")
+		assert.Contains(t, text, "AuthorizerAppid", "the answer to a message without secrets is")
 	}
 }

@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,6 +30,9 @@ func (s *Service) maintain(ctx context.Context) {
 		}
 		if err := s.pauseFailing(ctx); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "cannot pause failing rules", slog.Any("error", err))
+		}
+		if err := s.endRelayed(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "cannot end deliveries of relays", slog.Any("error", err))
 		}
 		if time.Since(cleaned) < cleanEvery {
 			continue
@@ -60,6 +64,66 @@ func (s *Service) pauseFailing(ctx context.Context) error {
 	return nil
 }
 
+// endRelayed ends what waits for rules that have become relays.
+func (s *Service) endRelayed(ctx context.Context) error {
+	rules, err := loadRules(ctx, s.deps.DB) // as they are now: one that has just become a delivery again keeps what waits
+	if err != nil {
+		return err
+	}
+	var ids []int64
+	for _, r := range rules {
+		if r.Mode == ModeRelay {
+			ids = append(ids, r.ID)
+		}
+	}
+	const century = 100 * 365 * 24 * time.Hour
+	return s.giveUp(ctx, ids, s.now().Add(century), failRelay)
+}
+
+// endForgotten ends what waits since before a time for rules that do not work: the messages are gone.
+func (s *Service) endForgotten(ctx context.Context, before time.Time) error {
+	rules, err := s.currentRules(ctx, s.deps.DB)
+	if err != nil {
+		return err
+	}
+	var ids []int64
+	for _, r := range rules {
+		if r.Mode == ModeDeliver && !r.works() {
+			ids = append(ids, r.ID)
+		}
+	}
+	return s.giveUp(ctx, ids, before, failGone)
+}
+
+// giveUp ends the deliveries of rules that are due at a time, and tells staff. What is being sent stays with its worker.
+func (s *Service) giveUp(ctx context.Context, ids []int64, due time.Time, why failure) error {
+	const step = 1000
+	room := make([]int32, len(ids))
+	for i := range room {
+		room[i] = step
+	}
+	for more := len(ids) > 0; more; {
+		taken, err := claimDue(ctx, s.deps.DB, ids, room, due, s.cfg.lease)
+		if err != nil {
+			return err
+		}
+		ended := make([]result, 0, len(taken))
+		for _, d := range taken {
+			ended = append(ended, result{
+				ruleID: d.ruleID, deliveryID: d.id, messageID: d.messageID, tries: d.tries, lease: d.lease, final: true,
+				outcome: outcome{at: s.now(), failure: why},
+			})
+		}
+		for some := range slices.Chunk(ended, maxGathered) {
+			if err := s.writeResults(ctx, s.deps.DB, s.judge(some)); err != nil {
+				return err
+			}
+		}
+		more = len(taken) >= step
+	}
+	return nil
+}
+
 // changed tells this and other replicas to read the rules anew.
 func (s *Service) changed(ctx context.Context, ruleID int64, state string) {
 	s.forgetRules()
@@ -68,7 +132,7 @@ func (s *Service) changed(ctx context.Context, ruleID int64, state string) {
 	}
 }
 
-// clean removes the deliveries of deleted rules, then old ones, in small steps.
+// clean removes the deliveries of deleted rules, secrets whose time is over, then old deliveries that have ended, in small steps.
 func (s *Service) clean(ctx context.Context) error {
 	for {
 		n, err := deleteOfDeletedRules(ctx, s.deps.DB, cleanStep)
@@ -79,6 +143,9 @@ func (s *Service) clean(ctx context.Context) error {
 			break
 		}
 	}
+	if err := deleteSecrets(ctx, s.deps.DB, s.now()); err != nil {
+		return err
+	}
 	if err := deleteStats(ctx, s.deps.DB, s.now().Add(-statsFor)); err != nil {
 		return err
 	}
@@ -86,6 +153,9 @@ func (s *Service) clean(ctx context.Context) error {
 		return nil
 	}
 	before := s.now().Add(-s.cfg.Retention)
+	if err := s.endForgotten(ctx, before.AddDate(0, 0, -1)); err != nil { // the messages of a day go together
+		return err
+	}
 	for after, more := int64(0), true; more; {
 		var err error
 		if after, more, err = deleteEnded(ctx, s.deps.DB, after, before, cleanStep); err != nil {

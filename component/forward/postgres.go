@@ -28,10 +28,15 @@ type storedRule struct {
 	Rule
 
 	secret, previousSecret []byte
+	// Those before the previous one, newest first, and until when each signs.
+	olderSecrets [][]byte
+	olderUntil   []time.Time
 }
 
 const ruleColumns = `id, name, enabled, channel, info_type, msg_type, event, appids, target_url, mode, format, timeout_ms,
-	secret, previous_secret, previous_until, failing_since, failures, last_error, paused_at, created_by, created_at, updated_at`
+	secret, previous_secret, previous_until, failing_since, failures, last_error, paused_at, created_by, created_at, updated_at,
+	ARRAY(SELECT o.secret FROM forward_rule_secret o WHERE o.rule_id = forward_rule.id ORDER BY o.until DESC, o.id DESC),
+	ARRAY(SELECT o.until FROM forward_rule_secret o WHERE o.rule_id = forward_rule.id ORDER BY o.until DESC, o.id DESC)`
 
 func scanRule(row pgx.CollectableRow) (storedRule, error) {
 	var r storedRule
@@ -39,7 +44,7 @@ func scanRule(row pgx.CollectableRow) (storedRule, error) {
 	var previousUntil, failingSince, pausedAt *time.Time
 	err := row.Scan(&r.ID, &r.Name, &r.Enabled, &r.Channel, &r.InfoType, &r.MsgType, &r.Event, &r.AppIDs, &r.TargetURL, &r.Mode, &r.Format,
 		&timeoutMS, &r.secret, &r.previousSecret, &previousUntil, &failingSince, &r.Failures, &r.LastError, &pausedAt,
-		&r.CreatedBy, &r.CreatedAt, &r.UpdatedAt)
+		&r.CreatedBy, &r.CreatedAt, &r.UpdatedAt, &r.olderSecrets, &r.olderUntil)
 	r.Timeout = time.Duration(timeoutMS) * time.Millisecond
 	r.PreviousUntil, r.FailingSince, r.PausedAt = timeOf(previousUntil), timeOf(failingSince), timeOf(pausedAt)
 	return r, err
@@ -111,8 +116,27 @@ func updateRule(ctx context.Context, tx pgx.Tx, r storedRule) error {
 
 // deleteRule hides the rule; its deliveries are removed later, and then it.
 func deleteRule(ctx context.Context, db postgres.DB, id int64, now time.Time) (found bool, err error) {
-	tag, err := db.Exec(ctx, `UPDATE forward_rule SET deleted_at = $2, secret = '', previous_secret = NULL WHERE id = $1 AND deleted_at IS NULL`, id, now)
+	const q = `WITH older AS (DELETE FROM forward_rule_secret WHERE rule_id = $1)
+		UPDATE forward_rule SET deleted_at = $2, secret = '', previous_secret = NULL WHERE id = $1 AND deleted_at IS NULL`
+	tag, err := db.Exec(ctx, q, id, now)
 	return tag.RowsAffected() == 1, err
+}
+
+// keepSecret has a secret sign beside the previous one until a time, and at most limit of such: the oldest goes.
+func keepSecret(ctx context.Context, tx pgx.Tx, ruleID int64, box []byte, until time.Time, limit int) error {
+	const add = `INSERT INTO forward_rule_secret (rule_id, secret, until) VALUES ($1, $2, $3)`
+	if _, err := tx.Exec(ctx, add, ruleID, box, until); err != nil {
+		return err
+	}
+	const end = `DELETE FROM forward_rule_secret WHERE id IN (
+		SELECT id FROM forward_rule_secret WHERE rule_id = $1 ORDER BY until DESC, id DESC OFFSET $2)`
+	_, err := tx.Exec(ctx, end, ruleID, limit)
+	return err
+}
+
+func deleteSecrets(ctx context.Context, db postgres.DB, before time.Time) error {
+	_, err := db.Exec(ctx, `DELETE FROM forward_rule_secret WHERE until < $1`, before)
+	return err
 }
 
 // pausedRule is a rule that has just been paused by itself.
@@ -315,7 +339,7 @@ func queueStats(batch *pgx.Batch, settled []verdict) {
 	all := map[key]*sums{}
 	var order []key
 	for _, v := range settled {
-		if v.released || v.final {
+		if !v.asked() {
 			continue
 		}
 		k := key{v.ruleID, v.at.UTC().Truncate(statStep)}
@@ -354,7 +378,7 @@ func queueHealth(batch *pgx.Batch, settled []verdict) {
 	all := map[int64]*health{}
 	var order []int64
 	for _, v := range settled {
-		if v.released || v.final {
+		if !v.asked() {
 			continue
 		}
 		h := all[v.ruleID]

@@ -16,12 +16,16 @@ type result struct {
 
 	ruleID, deliveryID, messageID int64
 	appid                         string
-	tries                         int       // with this one
-	lease                         time.Time // as it was claimed
-	released                      bool      // not tried, or ended by us: the next worker may have it
-	final                         bool      // trying again is no use
-	last                          bool      // no result: none follows
+	tries                         int           // with this one
+	lease                         time.Time     // as it was claimed
+	released                      bool          // not tried, or ended by us: the next worker may have it
+	wait                          time.Duration // when released: not before this is over
+	final                         bool          // trying again is no use
+	last                          bool          // no result: none follows
 }
+
+// asked reports whether the target had its chance.
+func (r result) asked() bool { return !r.released && !r.final && r.failure != failUnread }
 
 const (
 	// gather is how long results wait for others that are written with them.
@@ -105,7 +109,7 @@ func (s *Service) judge(batch []result) []verdict {
 		pause, again := s.pause(r.tries)
 		switch {
 		case r.released:
-			v.state, v.nextAt, v.tries = statePending, s.now(), r.tries-1
+			v.state, v.nextAt, v.tries = statePending, s.now().Add(r.wait), r.tries-1
 		case r.ok():
 		case r.final || !again:
 			v.state = stateDead

@@ -84,14 +84,16 @@ func (r *Rule) timeout() time.Duration {
 	return r.Timeout
 }
 
-// works reports whether deliveries of the rule are sent now.
-func (r *Rule) works() bool { return r.Enabled && r.PausedAt.IsZero() && r.Mode == ModeDeliver }
-
 // armed is a rule with its keys.
 type armed struct {
 	Rule
 
 	keys signer
+}
+
+// works reports whether deliveries of the rule are sent now.
+func (r *armed) works() bool {
+	return r.Enabled && r.PausedAt.IsZero() && r.Mode == ModeDeliver && r.keys.current != nil
 }
 
 // ruleCache keeps the rules at hand, so that a push costs no extra query.
@@ -120,10 +122,9 @@ func (s *Service) currentRules(ctx context.Context, db postgres.DB) ([]*armed, e
 	}
 	rules := make([]*armed, 0, len(stored))
 	for _, r := range stored {
-		keys, err := s.openSigner(r)
-		if err != nil {
-			s.log.ErrorContext(ctx, "secret of a forward rule cannot be opened", "rule_id", r.ID, "error", err)
-			r.Enabled = false
+		keys := s.openSigner(ctx, r)
+		if keys.current == nil {
+			r.LastError = failSecret // its messages wait
 		}
 		rules = append(rules, &armed{Rule: r.Rule, keys: keys})
 	}

@@ -7,5 +7,6 @@ func SealedColumns() []sealed.Column {
 	return []sealed.Column{
 		{Table: "forward_rule", Name: "secret", Key: [][2]string{{"id", "bigint"}}, Purpose: "'" + secretPurpose + "'"},
 		{Table: "forward_rule", Name: "previous_secret", Key: [][2]string{{"id", "bigint"}}, Purpose: "'" + secretPurpose + "'"},
+		{Table: "forward_rule_secret", Name: "secret", Key: [][2]string{{"id", "bigint"}}, Purpose: "'" + secretPurpose + "'"},
 	}
 }

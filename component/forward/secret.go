@@ -1,13 +1,17 @@
 package forward
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/wxsteward/wxsteward/internal/sealed"
@@ -17,8 +21,10 @@ const (
 	// secretPurpose binds sealed secrets to their table.
 	secretPurpose = "forward_rule/secret"
 	secretPrefix  = "whsec_"
-	// overlap is how long the secret before signs too.
+	// overlap is how long a secret signs after it was replaced.
 	overlap = 24 * time.Hour
+	// keptSecrets is how many replaced secrets sign at most: each makes a header longer.
+	keptSecrets = 4
 )
 
 // newSecret makes a secret as Standard Webhooks wants it: 32 random bytes in base64 behind whsec_.
@@ -30,21 +36,55 @@ func newSecret() sealed.Secret {
 
 // signer signs for one rule.
 type signer struct {
-	current, previous *standardwebhooks.Webhook // previous may be nil
-	previousUntil     time.Time
+	current *standardwebhooks.Webhook // nil: it cannot be opened, so nothing can be sent
+	before  []replacedKey             // newest first
 }
 
-func (s *Service) openSigner(r storedRule) (signer, error) {
+// replacedKey signs until its day is over.
+type replacedKey struct {
+	key   *standardwebhooks.Webhook
+	until time.Time
+}
+
+// openSigner leaves out what cannot be opened.
+func (s *Service) openSigner(ctx context.Context, r storedRule) signer {
 	var k signer
 	var err error
 	if k.current, err = s.openKey(r.secret); err != nil {
-		return signer{}, err
+		s.log.ErrorContext(ctx, "secret of a forward rule cannot be opened", slog.Int64("rule_id", r.ID), slog.Any("error", err))
 	}
-	if r.previousSecret != nil {
-		k.previousUntil = r.PreviousUntil
-		k.previous, err = s.openKey(r.previousSecret)
+	now := s.now()
+	boxes, until := append([][]byte{r.previousSecret}, r.olderSecrets...), append([]time.Time{r.PreviousUntil}, r.olderUntil...)
+	for i, box := range boxes {
+		if !now.Before(until[i]) {
+			continue
+		}
+		key, err := s.openKey(box)
+		if err != nil {
+			s.log.ErrorContext(ctx, "previous secret of a forward rule cannot be opened", slog.Int64("rule_id", r.ID), slog.Any("error", err))
+			continue
+		}
+		k.before = append(k.before, replacedKey{key, until[i]})
 	}
-	return k, err
+	return k
+}
+
+// replace gives a rule a new secret. Those before that still count go on to, as far as they can be opened.
+func (s *Service) replace(ctx context.Context, tx pgx.Tx, r *storedRule, box []byte) error {
+	now := s.now()
+	if _, err := s.openKey(r.previousSecret); err != nil {
+		r.previousSecret, r.PreviousUntil = nil, time.Time{}
+	}
+	if _, err := s.openKey(r.secret); err == nil {
+		if now.Before(r.PreviousUntil) {
+			if err := keepSecret(ctx, tx, r.ID, r.previousSecret, r.PreviousUntil, keptSecrets-1); err != nil {
+				return fmt.Errorf("keep secret: %w", err)
+			}
+		}
+		r.previousSecret, r.PreviousUntil = r.secret, now.Add(overlap).UTC()
+	}
+	r.secret = box
+	return nil
 }
 
 func (s *Service) openKey(box []byte) (*standardwebhooks.Webhook, error) {
@@ -55,21 +95,23 @@ func (s *Service) openKey(box []byte) (*standardwebhooks.Webhook, error) {
 	return standardwebhooks.NewWebhook(secret.Reveal())
 }
 
-// sign sets the headers of Standard Webhooks. While two secrets are valid there are two signatures, newest first.
+// sign sets the headers of Standard Webhooks. Each secret that is valid makes a signature, the newest first.
 func (k signer) sign(h http.Header, id string, at time.Time, body []byte) error {
-	signature, err := k.current.Sign(id, at, body)
-	if err != nil {
-		return err
+	keys := []*standardwebhooks.Webhook{k.current}
+	for _, b := range k.before {
+		if at.Before(b.until) {
+			keys = append(keys, b.key)
+		}
 	}
-	if k.previous != nil && at.Before(k.previousUntil) {
-		second, err := k.previous.Sign(id, at, body)
-		if err != nil {
+	signatures := make([]string, len(keys))
+	for i, key := range keys {
+		var err error
+		if signatures[i], err = key.Sign(id, at, body); err != nil {
 			return err
 		}
-		signature += " " + second
 	}
 	h.Set(standardwebhooks.HeaderWebhookID, id)
 	h.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
-	h.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	h.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
 	return nil
 }

@@ -118,7 +118,7 @@ func (s *Service) Relay(ctx context.Context, m component.Message, answerBy time.
 		}
 	}
 	for _, r := range rules {
-		if wants(r, ModeRelay, m) {
+		if wants(r, ModeRelay, m) && r.keys.current != nil {
 			ctx, cancel := context.WithDeadline(ctx, answerBy)
 			defer cancel()
 			return s.relay(ctx, r, m)

@@ -17,6 +17,8 @@ func chinese(format string) (translated string, ok bool) {
 	// component/forward, component/notice: what must not happen
 	case "The message could not be handled: a fault of ours, told in the log.":
 		return "消息处理出错：这是本系统的问题，详见日志。", true
+	case "The message could not be read from the database: a fault of ours, told in the log.":
+		return "无法从数据库读取这条消息：这是本系统的问题，详见日志。", true
 	case "The notice could not be written: a fault of ours, told in the log.":
 		return "通知生成出错：这是本系统的问题，详见日志。", true
 
@@ -675,6 +677,8 @@ func chinese(format string) (translated string, ok bool) {
 		return "应答超过 %s 字节。", true
 	case "The message is no longer there: it is past its retention.":
 		return "消息已超过保留期限，不再保存。", true
+	case "The rule relays now, and delivers nothing: what waited was given up.":
+		return "规则已改为 relay，不再投递：等待中的投递已放弃。", true
 	case "The message cannot be written as %s.":
 		return "消息无法转换为 %s。", true
 	case "The address of the rule does not work with the appid of this message.":
@@ -703,6 +707,10 @@ func chinese(format string) (translated string, ok bool) {
 		return "$APPID$ 只能出现在路径或问号之后，不能出现在主机名中。", true
 	case "There are %d rules already, and no more than that are possible. Delete some first.":
 		return "已有 %d 条规则，达到上限，请先删除一些。", true
+	case "The rule of this delivery is switched off or paused. Enable it first.":
+		return "这条投递的规则已停用或已暂停，请先启用规则。", true
+	case "The rule of this delivery relays now, and delivers nothing. Change its mode first.":
+		return "这条投递的规则已改为 relay，不再投递，请先修改规则的模式。", true
 	case "There is no such forward rule.":
 		return "没有这条转发规则。", true
 	case "The secret of this rule cannot be opened with the present MASTER_KEY. Rotate it.":

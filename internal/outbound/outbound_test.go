@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -162,6 +164,15 @@ func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
 	assert.Nil(t, Guard{}.Transport(0).Proxy)
 }
 
+// TestIdleConnectionsEndBeforeTheTargetEndsThem: a POST on a connection that its target is closing fails. Node.js closes after 5 s.
+func TestIdleConnectionsEndBeforeTheTargetEndsThem(t *testing.T) {
+	t.Parallel()
+	const enough = 500 * time.Millisecond // for a request to arrive
+	idle := Guard{}.Transport(0).IdleConnTimeout
+	assert.Positive(t, idle)
+	assert.LessOrEqual(t, idle, 5*time.Second-enough)
+}
+
 func TestPlainDropsTheAddress(t *testing.T) {
 	t.Parallel()
 	err := get(t, Guard{}.Client(0), "http://127.0.0.1:9/?key=hunter2")
@@ -179,4 +190,59 @@ func get(t *testing.T, c *http.Client, address string) error {
 		return err
 	}
 	return res.Body.Close()
+}
+
+// fullPort is a port of 127.0.0.2 whose listener takes no more connections and refuses none: who calls waits.
+func fullPort(t *testing.T) int {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	require.NoError(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 2}}))
+	require.NoError(t, syscall.Listen(fd, 0))
+	bound, err := syscall.Getsockname(fd)
+	require.NoError(t, err)
+	at, ok := bound.(*syscall.SockaddrInet4)
+	require.True(t, ok)
+	d := net.Dialer{Timeout: 500 * time.Millisecond}
+	for range 64 {
+		conn, err := d.DialContext(t.Context(), "tcp", net.JoinHostPort("127.0.0.2", strconv.Itoa(at.Port)))
+		if err != nil {
+			return at.Port
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	t.Skip("the backlog of this system has no end")
+	return 0
+}
+
+// TestSilentAddressDelaysLittle: the second address of a host is tried while the first keeps silent.
+func TestSilentAddressDelaysLittle(t *testing.T) {
+	t.Parallel()
+	port := fullPort(t)
+	var lc net.ListenConfig
+	listener, err := lc.Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	require.NoError(t, err)
+	target := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Minute}}
+	target.Start()
+	t.Cleanup(target.Close)
+	g := Guard{AllowPrivate: true, Lookup: resolver("127.0.0.2 127.0.0.1")}
+	client := g.Client(0)
+	client.Timeout = 4 * time.Second
+	require.NoError(t, get(t, client, "http://two.example:"+strconv.Itoa(port)+"/"))
+
+	// All that fail are told, and none is waited for when one is forbidden and the other refuses.
+	listener2, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	closed := listener2.Addr().String()
+	require.NoError(t, listener2.Close())
+	_, closedPort, err := net.SplitHostPort(closed)
+	require.NoError(t, err)
+	g.Lookup = resolver("169.254.169.254 127.0.0.1")
+	began := time.Now()
+	err = get(t, g.Client(0), "http://two.example:"+closedPort+"/")
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	_, blocked := errors.AsType[*BlockedError](err)
+	assert.True(t, blocked)
+	assert.Less(t, time.Since(began), 3*time.Second)
 }

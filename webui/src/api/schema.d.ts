@@ -2936,7 +2936,7 @@ export interface components {
             duration_ms: number;
             /** @description Empty when it was taken. */
             error: string;
-            /** @description The beginning of the answer. */
+            /** @description The beginning of the answer; *** when the message holds a ticket or a code, which the answer may repeat. */
             response: string;
             /**
              * Format: int64
