@@ -285,7 +285,7 @@ func (s *Service) heard(ctx context.Context, n news) error {
 	switch {
 	case r.State == stateCompleted:
 		if n.appid != "" && n.appid != r.AppID {
-			s.cfg.Logger.ErrorContext(ctx, "a registration has ended with another mini program than WeChat's event names: give each its biz id by hand",
+			s.cfg.Logger.ErrorContext(ctx, "a registration has ended with another mini program than WeChat's event names",
 				"registration", id, "appid", r.AppID, "event_appid", n.appid)
 		}
 		return nil
