@@ -315,6 +315,8 @@ func chinese(format string) (translated string, ok bool) {
 		return "微信拒绝了这些域名：%s", true
 	case "A domain has no scheme and no path, for example api.example.com.":
 		return "域名不带协议和路径，例如 api.example.com。", true
+	case "A web-view domain has no port: WeChat takes it without one only.":
+		return "业务域名不能带端口，微信只接受不带端口的域名。", true
 	case "There are at most %d domains.":
 		return "最多 %d 个域名。", true
 	case "The return URL is not a plain http(s) address: %s.":
