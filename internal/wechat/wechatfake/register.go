@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // The kinds of Registration.
@@ -89,10 +88,8 @@ func (s *Server) registration(kind string, required ...string) func(c *call) rep
 		if code, has := in["code"]; has && kind != RegisterTrial && !regexp.MustCompile(`^[0-9A-Z]{18}$`).MatchString(code) {
 			return fail(89255)
 		}
-		if kind == RegisterTrial {
-			if n := utf8.RuneCountInString(in["name"]); n < 2 || n > 30 {
-				return fail(53010)
-			}
+		if kind == RegisterTrial && !wellFormedName(in["name"]) {
+			return fail(53010)
 		}
 		if c.acct != nil {
 			if c.acct.ServiceType != 12 {
@@ -148,7 +145,7 @@ func (s *Server) renameTrial(c *call) reply {
 	switch {
 	case c.acct.ServiceType != 12:
 		return fail(91021)
-	case utf8.RuneCountInString(in.Name) < 2 || utf8.RuneCountInString(in.Name) > 30:
+	case !wellFormedName(in.Name):
 		return fail(53010)
 	}
 	c.acct.NickName = in.Name + trialSuffix
