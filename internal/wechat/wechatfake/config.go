@@ -122,6 +122,7 @@ type Settings struct {
 	// OpenAPIWhitelist (微信令牌权限配置) holds their path, else HTTP 502. An entry may end with *.
 	OpenAPI           bool     `json:"open_api"`
 	OpenAPIWhitelist  []string `json:"open_api_whitelist"`
+	CloudOwner        string   `json:"cloud_owner"`         // the account that the environment of Cloud Run belongs to; empty: the platform
 	CloudTokenExpires Duration `json:"cloud_token_expires"` // of a cloudbase_access_token, 30m
 	// RequireHTTPS answers 43003 to calls by plain HTTP that do not pass the open-API service.
 	RequireHTTPS bool `json:"require_https"`

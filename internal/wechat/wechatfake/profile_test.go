@@ -44,7 +44,7 @@ func TestOperationsAreRefusedAsWeChatDoes(t *testing.T) {
 		{"/cgi-bin/wxopen/deletecategory", fields{"first": 287, "second": 619}, 0},
 		{"/wxa/verifybetaweapp", fields{"new_version": true, "verify_info": fields{"enterprise_name": "a", "code": "91110000MA01ABCD2X", "component_phone": "1"}}, 91021},
 		{"/wxa/setbetaweappnickname", fields{"name": "abc"}, 91021},
-		{"/wxa/getopendata", fields{"cloudid_list": []string{"x"}}, 40003},
+		{"/wxa/getopendata", fields{"cloudid_list": []string{"x"}}, 61014},
 	} {
 		r.post(tc.path, r.aat[shop], tc.body).want(t, tc.want)
 	}
