@@ -2,6 +2,10 @@ package authorize
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,4 +75,41 @@ func TestSync(t *testing.T) {
 	status, _ := e.api(http.MethodGet, "/authorizers/sync/nosuch", nil)
 	require.Equal(t, http.StatusNotFound, status)
 	require.WithinDuration(t, e.Now(), *a.InfoAt, time.Minute)
+}
+
+// TestRefusedEventsAreNotWaitedFor: nothing says that WeChat repeats a 授权事件 that was answered with an error.
+func TestRefusedEventsAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	gone := e.have("wxsync00000000012", "b1")
+	target, err := url.Parse(e.url)
+	require.NoError(t, err)
+	var refusals atomic.Int32
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if refusals.Add(1) <= 2 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(between.Close)
+	e.wechat.Fake.SetPushURLs(between.URL+"/wxcallback/component", between.URL+"/wxcallback/biz/$APPID$")
+	unheard := e.merchant("wxsync00000000011")
+	_, err = e.wechat.Fake.AuthorizeMerchant(unheard, wechatfake.Authorize{Order: wechatfake.OrderEvent})
+	require.NoError(t, err)
+	require.NoError(t, e.wechat.Fake.Revoke(gone))
+	e.settled()
+	require.Equal(t, int32(2), refusals.Load(), "each was sent once")
+	_, err = e.Get(t.Context(), unheard)
+	require.Error(t, err)
+	e.bound(gone, "b1")
+
+	require.Equal(t, syncCompleted, e.sync()["state"])
+	a, err := e.Get(t.Context(), unheard)
+	require.NoError(t, err)
+	require.NotNil(t, a.ReauthorizeSince, "its code is lost")
+	a, err = e.Get(t.Context(), gone)
+	require.NoError(t, err)
+	require.Equal(t, statusUnauthorized, a.Status)
 }

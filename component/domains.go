@@ -12,8 +12,8 @@ import (
 	"github.com/wxsteward/wxsteward/internal/wechat"
 )
 
-// DomainLists are the platform's server domains (服务器域名) and web-view domains (业务域名), as host[:port] without
-// scheme.
+// DomainLists are the platform's server domains (服务器域名), as host[:port] without scheme, and web-view domains (业务域名), as
+// host: WeChat takes no port there.
 type DomainLists struct {
 	Server  []string `json:"server"`
 	Webview []string `json:"webview"`
@@ -68,13 +68,13 @@ func union(d wechat.PlatformDomains) []string {
 
 // SetDomains makes both copies of a list equal to what is given; nil leaves that list as it is. A list that is so already
 // is not sent: WeChat allows 50 changes a month. For web-view domains the confirm file must be in place before. It
-// fails with fault.Validation on anything but host[:port].
+// fails with fault.Validation on anything but host[:port], and host alone for web-view domains.
 func (s *Service) SetDomains(ctx context.Context, server, webview []string) (Domains, error) {
-	server, err := checkDomains("server", server, maxServerDomains)
+	server, err := checkDomains("server", ServerDomains, server)
 	if err != nil {
 		return Domains{}, err
 	}
-	webview, err = checkDomains("webview", webview, maxWebviewDomains)
+	webview, err = checkDomains("webview", WebviewDomains, webview)
 	if err != nil {
 		return Domains{}, err
 	}
@@ -131,16 +131,26 @@ func sameSet(a, b []string) bool {
 
 var domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9](:[0-9]{1,5})?$`)
 
-func checkDomains(list string, names []string, most int) ([]string, error) {
+// checkDomains cleans the names of a list of kind, which the field of the request gives.
+func checkDomains(field string, kind DomainKind, names []string) ([]string, error) {
 	if names == nil {
 		return nil, nil
+	}
+	most := maxServerDomains
+	if kind == WebviewDomains {
+		most = maxWebviewDomains
 	}
 	var wrong fault.Collector
 	good := []string{}
 	for i, name := range names {
 		clean := strings.ToLower(strings.TrimSpace(name))
+		location := fmt.Sprintf("body.%s[%d]", field, i)
 		if !domainPattern.MatchString(clean) || !portFits(clean) {
-			wrong.Add(fmt.Sprintf("body.%s[%d]", list, i), "A domain has no scheme and no path, for example api.example.com.", name)
+			wrong.Add(location, "A domain has no scheme and no path, for example api.example.com.", name)
+			continue
+		}
+		if kind == WebviewDomains && strings.Contains(clean, ":") {
+			wrong.Add(location, "A web-view domain has no port: WeChat takes it without one only.", name)
 			continue
 		}
 		if !slices.Contains(good, clean) {
@@ -148,7 +158,7 @@ func checkDomains(list string, names []string, most int) ([]string, error) {
 		}
 	}
 	if len(good) > most {
-		wrong.Add("body."+list, "There are at most %d domains.", nil, most)
+		wrong.Add("body."+field, "There are at most %d domains.", nil, most)
 	}
 	return good, wrong.Err()
 }

@@ -30,11 +30,11 @@ func (s *Service) AddDomains(ctx context.Context, kind DomainKind, names []strin
 			hosts[i] = host
 		}
 	}
-	most, modify := maxServerDomains, modifyDomains(s.API().ModifyServerDomain)
+	modify := modifyDomains(s.API().ModifyServerDomain)
 	if kind == WebviewDomains {
-		most, modify = maxWebviewDomains, s.API().ModifyJumpDomain
+		modify = s.API().ModifyJumpDomain
 	}
-	hosts, err := checkDomains("domains", hosts, most)
+	hosts, err := checkDomains("domains", kind, hosts)
 	if err != nil {
 		return Domains{}, err
 	}

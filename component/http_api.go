@@ -108,14 +108,14 @@ type domainsBody struct {
 type domainsInput struct {
 	Body struct {
 		Server  []string `json:"server,omitempty" doc:"host[:port] without scheme; left out: not changed."`
-		Webview []string `json:"webview,omitempty" doc:"host[:port] without scheme; left out: not changed."`
+		Webview []string `json:"webview,omitempty" doc:"host without scheme and port; left out: not changed."`
 	}
 }
 
 type addDomainsInput struct {
 	Body struct {
 		Kind    DomainKind `json:"kind" enum:"server,webview"`
-		Domains []string   `json:"domains" minItems:"1" maxItems:"1000" doc:"host[:port]; a scheme in front is left out."`
+		Domains []string   `json:"domains" minItems:"1" maxItems:"1000" doc:"host[:port], web-view domains without port; a scheme in front is left out."`
 	}
 }
 

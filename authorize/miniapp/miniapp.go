@@ -251,15 +251,19 @@ func (s *Service) Phone(ctx context.Context, id Identity, code, cloudID sealed.S
 	if id.Source == SourceShared {
 		from = id.AppID
 	}
-	api := s.merchants.API(id.AppID)
 	var phone wechat.Phone
 	var err error
 	if !code.IsZero() {
-		phone, err = api.PhoneNumber(ctx, code, from)
+		phone, err = s.merchants.API(id.AppID).PhoneNumber(ctx, code, from)
 	} else {
-		phone, err = api.OpenDataPhone(ctx, id.OpenID, cloudID, from)
+		if id.Source == SourceLogin {
+			from = id.AppID // the environment need not be its own
+		}
+		phone, err = s.platform.API().OpenDataPhone(ctx, id.OpenID, cloudID, from)
 	}
 	switch {
+	case errors.Is(err, wechat.ErrOnlyInCloud):
+		return wechat.Phone{}, fault.Invalid("body.cloud_id", "WeChat reads a cloud_id only in WeChat Cloud Run, and not with WX_COMPONENT_TRANSPORT=token. Send code instead.", nil)
 	case wechat.IsCode(err, codeWrong, codeUsed), err == nil && phone.Number == "", err == nil && phone.AppID != "" && phone.AppID != id.AppID:
 		return wechat.Phone{}, &fault.Error{
 			Kind: fault.Validation, Err: err, Format: "WeChat gives no phone number for this; it is wrong, used or older than five minutes. Let the user press the button again.",

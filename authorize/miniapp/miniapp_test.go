@@ -3,6 +3,7 @@ package miniapp
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxsteward/wxsteward/authorize/authorizetest"
+	"github.com/wxsteward/wxsteward/internal/wechat"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
+	"github.com/wxsteward/wxsteward/internal/wechat/wechattest"
 )
 
 const (
@@ -26,16 +29,29 @@ type env struct {
 	*Service
 }
 
-// newEnv makes a platform with one merchant; gateway says that WeChat's gateway is in front of it.
+// inCloud makes the platform's calls through the open-API service.
+type inCloud struct{ client *wechat.Client }
+
+func (c inCloud) API() *wechat.Component { return c.client.Component(nil) }
+
+// newEnv makes a platform with one merchant; gateway says that it runs in WeChat Cloud Run: WeChat's gateway is in front of it,
+// and the open-API service beside it.
 func newEnv(t *testing.T, gateway bool) *env {
 	t.Helper()
 	e := &env{}
 	e.Env = authorizetest.New(t, func(p *authorizetest.Env) {
-		e.Service = New(Config{TrustGateway: gateway, Now: p.Now}, Deps{DB: p.Pool, Keys: p.Keys, Merchants: p.Merchants, Platform: p.Component})
+		var of platform = p.Component
+		if gateway {
+			of = inCloud{wechat.New(wechat.Config{AppID: wechattest.ComponentAppID, BaseURL: p.WeChat.URL, Transport: wechat.TransportOpenAPI})}
+		}
+		e.Service = New(Config{TrustGateway: gateway, Now: p.Now}, Deps{DB: p.Pool, Keys: p.Keys, Merchants: p.Merchants, Platform: of})
 		e.RegisterRoutes(p.Server.Echo())
 	})
 	e.Merchant(wechatfake.Merchant{AppID: shop})
 	require.NoError(t, e.Fake.AddMerchant(wechatfake.Merchant{AppID: stranger}))
+	if gateway {
+		e.Fake.Set(func(s *wechatfake.Settings) { s.OpenAPI, s.OpenAPIWhitelist = true, wechat.PlatformPaths() })
+	}
 	return e
 }
 
@@ -239,6 +255,12 @@ func TestPhoneNumber(t *testing.T) {
 		who  map[string]string
 		from string
 	}{{own, ""}, {shared, "from_appid=" + shop}} {
+		e.Fake.Set(func(s *wechatfake.Settings) { // a shared environment is the platform's
+			s.CloudOwner = shop
+			if tc.from != "" {
+				s.CloudOwner = ""
+			}
+		})
 		code, err := e.Fake.NewPhoneCode(shop, "13800000000")
 		require.NoError(t, err)
 		status, out, _ := e.do(http.MethodPost, "/miniapp/phone", tc.who, map[string]string{"code": code})
@@ -255,6 +277,7 @@ func TestPhoneNumber(t *testing.T) {
 		calls = e.Fake.Calls("/wxa/getopendata")
 		require.Contains(t, calls[len(calls)-1].Query, "openid=o1")
 		require.Equal(t, tc.from != "", strings.Contains(calls[len(calls)-1].Query, "from_appid="+shop))
+		require.NotContains(t, calls[len(calls)-1].Query, "access_token", "no token but that of the open-API service")
 	}
 	used, err := e.Fake.NewPhoneCode(shop, "13800000000")
 	require.NoError(t, err)
@@ -275,11 +298,40 @@ func TestPhoneNumber(t *testing.T) {
 	status, _, _ = e.do(http.MethodPost, "/miniapp/phone", map[string]string{"X-WX-OPENID": "o1", "X-WX-APPID": stranger}, map[string]string{"code": "x"})
 	require.Equal(t, http.StatusForbidden, status)
 
+	e.Fake.Set(func(s *wechatfake.Settings) { s.OpenAPIWhitelist = nil })
+	status, out, _ := e.do(http.MethodPost, "/miniapp/phone", own, map[string]string{"cloud_id": foreign})
+	require.Equal(t, http.StatusBadGateway, status)
+	require.Contains(t, out["detail"], "/wxa/getopendata", "the path is missing in the whitelist")
+
 	// A merchant that did not grant permission set 18: WeChat's refusal with what to do.
 	require.NoError(t, e.Fake.UpdateScopes(shop, []int{30}))
-	status, out, _ := e.do(http.MethodPost, "/miniapp/phone", own, map[string]string{"code": "x"})
+	status, out, _ = e.do(http.MethodPost, "/miniapp/phone", own, map[string]string{"code": "x"})
 	require.Equal(t, http.StatusBadGateway, status)
 	require.InDelta(t, 61007, out["wechat"].(map[string]any)["errcode"], 0)
+}
+
+// TestCloudIDsOutsideOfTheCloud: WeChat takes no cloud id there, so it is not asked.
+func TestCloudIDsOutsideOfTheCloud(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, false)
+	id, err := e.Fake.NewCloudID(shop, "oUser", "13800000000")
+	require.NoError(t, err)
+	status, out, _ := e.do(http.MethodPost, "/miniapp/phone", e.signedIn("oUser"), map[string]string{"cloud_id": id})
+	require.Equal(t, http.StatusUnprocessableEntity, status, out)
+	require.Contains(t, fmt.Sprint(out), "code")
+	require.Contains(t, fmt.Sprint(out), "body.cloud_id")
+	require.Empty(t, e.Fake.Calls("/wxa/getopendata"))
+}
+
+// TestCloudIDOfASession: the user came by the public address, so nothing says whose environment it is.
+func TestCloudIDOfASession(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, true)
+	id, err := e.Fake.NewCloudID(shop, "oUser", "13800000000")
+	require.NoError(t, err)
+	status, out, _ := e.do(http.MethodPost, "/miniapp/phone", e.signedIn("oUser"), map[string]string{"cloud_id": id})
+	require.Equal(t, http.StatusOK, status, out)
+	require.Equal(t, "13800000000", out["phone_number"])
 }
 
 func TestIdentifyForTheBusinessSystem(t *testing.T) {

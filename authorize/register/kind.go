@@ -191,12 +191,23 @@ func checkFields(k kind, in map[string]string) (map[string]string, error) {
 			wrong.Add(location, "WeChat takes only the 18-digit unified social credit code (统一社会信用代码).", nil)
 		case name == "component_phone" && !regexp.MustCompile(`^[0-9+ -]{5,20}$`).MatchString(value):
 			wrong.Add(location, "Enter a phone number.", nil)
-		case name == "name" && slices.Contains(k.types, 13) && (utf8.RuneCountInString(value) < 2 || utf8.RuneCountInString(value) > 30):
+		case name == "name" && slices.Contains(k.types, 13) && (width(value) < 4 || width(value) > 30):
 			wrong.Add(location, "The name of a trial mini program has 4 to 30 letters; a Chinese character counts as two.", nil)
 		}
 		out[name] = value
 	}
 	return out, wrong.Err()
+}
+
+// width is how WeChat counts the letters of a name: ASCII is one, everything else two.
+func width(name string) (n int) {
+	for _, r := range name {
+		n++
+		if r > unicode.MaxASCII {
+			n++
+		}
+	}
+	return n
 }
 
 // apiName is what our API calls one of WeChat's fields.

@@ -315,6 +315,8 @@ func chinese(format string) (translated string, ok bool) {
 		return "微信拒绝了这些域名：%s", true
 	case "A domain has no scheme and no path, for example api.example.com.":
 		return "域名不带协议和路径，例如 api.example.com。", true
+	case "A web-view domain has no port: WeChat takes it without one only.":
+		return "业务域名不能带端口，微信只接受不带端口的域名。", true
 	case "There are at most %d domains.":
 		return "最多 %d 个域名。", true
 	case "The return URL is not a plain http(s) address: %s.":
@@ -739,6 +741,8 @@ func chinese(format string) (translated string, ok bool) {
 		return "该 code 有误、已使用或超过五分钟，请重新调用 wx.login。", true
 	case "Send either code or cloud_id, as the phone number button gave it.":
 		return "请传入获取手机号按钮给出的 code 或 cloud_id，二者择一。", true
+	case "WeChat reads a cloud_id only in WeChat Cloud Run, and not with WX_COMPONENT_TRANSPORT=token. Send code instead.":
+		return "微信只在微信云托管中、且 WX_COMPONENT_TRANSPORT 不是 token 时才能解析 cloud_id，请改为传入 code。", true
 	case "WeChat gives no phone number for this; it is wrong, used or older than five minutes. Let the user press the button again.":
 		return "微信没有给出手机号：凭证有误、已使用或超过五分钟，请让用户再点一次按钮。", true
 

@@ -254,6 +254,8 @@ func RetryAfter(err error, now time.Time) time.Duration {
 		byTicket    = 10 * time.Minute
 		dailyQuota  = 45009
 		minuteQuota = 45011
+		detecting   = 61039
+		pageCodes   = "wxa/getwxacodeunlimit" // 5000 per minute
 	)
 	if _, ok := errors.AsType[*TransportError](err); ok {
 		return soon
@@ -262,15 +264,17 @@ func RetryAfter(err error, now time.Time) time.Duration {
 	if !ok {
 		return 0
 	}
-	switch e.Code {
-	case dailyQuota:
+	switch {
+	case e.Code == minuteQuota, e.Code == dailyQuota && e.Op == pageCodes:
+		return now.Truncate(time.Minute).Add(time.Minute).Sub(now)
+	case e.Code == dailyQuota:
 		beijing := now.In(time.FixedZone("Asia/Shanghai", 8*60*60))
 		return time.Date(beijing.Year(), beijing.Month(), beijing.Day()+1, 0, 0, 0, 0, beijing.Location()).Sub(now)
-	case minuteQuota:
-		return now.Truncate(time.Minute).Add(time.Minute).Sub(now)
-	case 61004, 40164, 45035, 40090:
+	case e.Code == detecting:
+		return time.Minute
+	case e.AddressRefused():
 		return byOperator
-	case 61005, 61006, 40091: // the next ticket
+	case IsCode(e, 61005, 61006, 40091): // the next ticket
 		return byTicket
 	}
 	if e.Explain().Class == ClassTransient {

@@ -474,6 +474,39 @@ func TestOutcomeAndClass(t *testing.T) {
 	}
 }
 
+// A ticket that is refused heals by the next one, whichever of its codes WeChat uses.
+func TestRefusedTicketsAreOfOneClass(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{61005, 61006, 40091} {
+		err := &wechat.APIError{Op: "cgi-bin/component/api_component_token", Code: code}
+		require.Equal(t, wechat.ClassTransient, wechat.ClassOf(err), code)
+		require.Equal(t, wechat.ClassTransient, wechat.ClassOf(&wechat.TokenError{Op: "wxa/commit", Err: err}), code)
+		require.Equal(t, 10*time.Minute, wechat.RetryAfter(err, time.Now()), code)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 1, 23, 30, 15, 0, time.FixedZone("", 8*60*60))
+	for name, tc := range map[string]struct {
+		op   string
+		code int
+		want time.Duration
+	}{
+		"a day's quota turns at midnight in Beijing": {"wxa/submit_audit", 45009, 29*time.Minute + 45*time.Second},
+		"that of codes of pages turns each minute":   {"wxa/getwxacodeunlimit", 45009, 45 * time.Second},
+		"a minute's quota":                           {"wxa/commit", 45011, 45 * time.Second},
+		"detection goes on for a minute":             {"wxa/submit_audit", 61039, time.Minute},
+		"busy":                                       {"wxa/release", -1, 5 * time.Second},
+		"what time does not help":                    {"wxa/release", 61007, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, tc.want, wechat.RetryAfter(&wechat.APIError{Op: tc.op, Code: tc.code}, now))
+		})
+	}
+}
+
 func TestRateAndConcurrency(t *testing.T) {
 	t.Parallel()
 	t.Run("bursts are one second's worth, then calls leave at the rate", func(t *testing.T) {

@@ -36,6 +36,7 @@ func PlatformPaths() []string {
 		"/wxa/component/fastregisterpersonalweapp",
 		"/wxa/component/fastregistertransactionweapp",
 		"/wxa/deletetemplate",
+		"/wxa/getopendata",
 		"/wxa/gettemplatedraftlist",
 		"/wxa/gettemplatelist",
 	}
@@ -88,7 +89,6 @@ func MerchantPaths() []string {
 		"/wxa/get_qrcode",
 		"/wxa/get_webviewdomain_confirmfile",
 		"/wxa/getgrayreleaseplan",
-		"/wxa/getopendata",
 		"/wxa/getversioninfo",
 		"/wxa/getvisitstatus",
 		"/wxa/getwxacode",

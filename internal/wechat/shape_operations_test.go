@@ -88,12 +88,6 @@ func TestRequestShapesOfOperations(t *testing.T) {
 			call:   func(ctx context.Context, b both) error { return drop(b.m.PhoneNumber(ctx, sealed.New("c1"), "wx2")) },
 			answer: `{"errcode":0,"phone_info":{"phoneNumber":"1"}}`, path: "/wxa/business/getuserphonenumber", query: "from_appid=wx2", body: `{"code":"c1"}`,
 		},
-		"open data": {
-			call: func(ctx context.Context, b both) error {
-				return drop(b.m.OpenDataPhone(ctx, "o1", sealed.New("id1"), "wx2"))
-			},
-			path: "/wxa/getopendata", query: "openid=o1&from_appid=wx2", body: `{"cloudid_list":["id1"]}`,
-		},
 		"start a registration": {
 			call: func(ctx context.Context, b both) error {
 				return drop(b.StartRegistration(ctx, personal, map[string]any{"idname": "张三", "new_version": true}))
@@ -202,7 +196,8 @@ func TestAnswersOfOperations(t *testing.T) {
 			`{"errcode":0,"data_list":[]}`: {},
 			`{"errcode":0}`:                {},
 		} {
-			phone, err := ask(t, text).m.OpenDataPhone(t.Context(), "o1", sealed.New("id"), "")
+			c := wechat.New(wechat.Config{AppID: componentAppID, BaseURL: newRecorder(t, answer("text/plain", text)).URL, Transport: wechat.TransportOpenAPI})
+			phone, err := c.Component(nil).OpenDataPhone(t.Context(), "o1", sealed.New("id"), "")
 			require.NoError(t, err, text)
 			require.Equal(t, want, phone, text)
 		}

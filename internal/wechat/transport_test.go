@@ -75,6 +75,32 @@ func TestOpenAPIAsksForNoToken(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestOpenDataIsForTheCloud: WeChat takes wxa/getopendata from the open-API service and with the cloud token, with no other one.
+func TestOpenDataIsForTheCloud(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(file, []byte("CLOUD-one\n"), 0o600))
+	for transport, query := range map[wechat.Transport]string{
+		wechat.TransportOpenAPI:    "from_appid=wx2&openid=o1",
+		wechat.TransportCloudToken: "cloudbase_access_token=CLOUD-one&from_appid=wx2&openid=o1",
+	} {
+		srv := newRecorder(t, answerJSON(`{"errcode":0,"data_list":[{"json":"{\"data\":{\"phoneNumber\":\"138\"}}"}]}`))
+		c := wechat.New(wechat.Config{AppID: componentAppID, BaseURL: srv.URL, Transport: transport, CloudTokenFile: file})
+		phone, err := c.Component(twoTokens()).OpenDataPhone(t.Context(), "o1", sealed.New("id1"), "wx2")
+		require.NoError(t, err)
+		assert.Equal(t, "138", phone.Number)
+		require.Len(t, srv.requests(), 1)
+		assert.Equal(t, "/wxa/getopendata", srv.requests()[0].Path)
+		assert.Equal(t, query, srv.requests()[0].Query.Encode())
+		assert.Equal(t, `{"cloudid_list":["id1"]}`, srv.requests()[0].Body)
+	}
+	srv := newRecorder(t, answerJSON(`{}`))
+	_, err := newClient(srv.URL).Component(twoTokens()).OpenDataPhone(t.Context(), "o1", sealed.New("id1"), "")
+	require.ErrorIs(t, err, wechat.ErrOnlyInCloud)
+	assert.False(t, wechat.OutcomeUnknown(err))
+	assert.Empty(t, srv.requests())
+}
+
 func TestOpenAPIRefusalsAreExplained(t *testing.T) {
 	t.Parallel()
 	t.Run("a path that is not in the whitelist", func(t *testing.T) {

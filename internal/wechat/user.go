@@ -3,6 +3,7 @@ package wechat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 
 	"github.com/wxsteward/wxsteward/internal/sealed"
@@ -81,12 +82,19 @@ func (a *Authorizer) PhoneNumber(ctx context.Context, code sealed.Secret, fromAp
 	return out.Info.phone(), nil
 }
 
+// ErrOnlyInCloud is a call that WeChat takes from inside WeChat Cloud Run alone.
+var ErrOnlyInCloud = errors.New("wechat: only from WeChat Cloud Run, by the open-API service or with the cloud token")
+
 // OpenDataPhone reads the phone number that a cloud id of the phone number button stands for. It is the zero Phone when
-// WeChat gives no number for it: the cloud id is wrong, has expired or belongs to another user than openID. Needs
-// permission set 18.
+// WeChat gives no number for it: the cloud id is wrong, has expired or belongs to another user than openID. fromAppID is the
+// mini program, where the cloud environment belongs to another account. WeChat takes this call from the open-API service or
+// with the cloud token only; with TransportToken it fails with ErrOnlyInCloud and is not made.
 //
 // WeChat docs: https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html
-func (a *Authorizer) OpenDataPhone(ctx context.Context, openID string, cloudID sealed.Secret, fromAppID string) (Phone, error) {
+func (c *Component) OpenDataPhone(ctx context.Context, openID string, cloudID sealed.Secret, fromAppID string) (Phone, error) {
+	if t := c.client.transport; t != TransportOpenAPI && t != TransportCloudToken {
+		return Phone{}, ErrOnlyInCloud
+	}
 	query := shared(fromAppID)
 	query.Set("openid", openID)
 	var out struct {
@@ -94,7 +102,7 @@ func (a *Authorizer) OpenDataPhone(ctx context.Context, openID string, cloudID s
 			JSON string `json:"json"` // JSON in JSON
 		}] `json:"data_list"`
 	}
-	err := a.call(ctx, request{
+	err := c.call(ctx, request{
 		op: "wxa/getopendata", query: query, body: struct {
 			IDs []string `json:"cloudid_list"`
 		}{[]string{cloudID.Reveal()}},

@@ -52,6 +52,39 @@ func TestOpenAPIService(t *testing.T) {
 	}
 }
 
+func TestOpenDataIsForTheCloud(t *testing.T) {
+	t.Parallel()
+	r := ready(t)
+	const path = "/wxa/getopendata"
+	id, err := r.Fake.NewCloudID(shop, "o1", "13800000000")
+	r.must(err)
+	body := fields{"cloudid_list": []string{id}}
+	number := func(query, token string) bool {
+		got := r.post(path+query, token, body).want(t, 0)
+		return strings.Contains(string(got.raw), "13800000000")
+	}
+	r.post(path+"?openid=o1&from_appid="+shop, "", body).want(t, 41001)
+	r.post(path+"?openid=o1&from_appid="+shop, r.aat[shop], body).want(t, 61014)
+	r.post(path+"?openid=o1&from_appid="+shop, r.cat, body).want(t, 48001)
+	r.openAPI("/wxa/commit")
+	if got := r.post(path+"?openid=o1", "", body); got.status != http.StatusBadGateway {
+		t.Errorf("not in the whitelist: got HTTP %d, want 502", got.status)
+	}
+	r.openAPI(path)
+	r.post(path, "", body).want(t, 40003)
+	r.post(path+"?openid=o1", "", fields{}).want(t, 40097)
+	if !number("?openid=o1&from_appid="+shop, "") || !number("?openid=o1&from_appid="+shop+"&cloudbase_access_token="+r.Fake.NewCloudToken(), "") {
+		t.Error("the cloud id gives no number")
+	}
+	if number("?openid=o1", "") || number("?openid=o2&from_appid="+shop, "") || number("?openid=o1&from_appid="+otherShop, "") {
+		t.Error("the cloud id is of another account or user")
+	}
+	r.Fake.Set(func(s *wechatfake.Settings) { s.CloudOwner = shop })
+	if !number("?openid=o1", "") {
+		t.Error("the environment is the shop's own")
+	}
+}
+
 func TestOpenAPIServiceMarksItsAnswers(t *testing.T) {
 	t.Parallel()
 	r := ready(t)

@@ -122,6 +122,7 @@ type Settings struct {
 	// OpenAPIWhitelist (微信令牌权限配置) holds their path, else HTTP 502. An entry may end with *.
 	OpenAPI           bool     `json:"open_api"`
 	OpenAPIWhitelist  []string `json:"open_api_whitelist"`
+	CloudOwner        string   `json:"cloud_owner"`         // the account that the environment of Cloud Run belongs to; empty: the platform
 	CloudTokenExpires Duration `json:"cloud_token_expires"` // of a cloudbase_access_token, 30m
 	// RequireHTTPS answers 43003 to calls by plain HTTP that do not pass the open-API service.
 	RequireHTTPS bool `json:"require_https"`
@@ -170,11 +171,12 @@ type Settings struct {
 	MinuteLimit map[string]int      `json:"minute_limit"` // calls a minute of one account, by path: 45011
 	Latency     map[string]Duration `json:"latency"`      // time a call takes, by path; "*" for every other path
 
-	PushAttempts   int  `json:"push_attempts"`   // 3, tickets always 1
-	EmptyAsObject  bool `json:"empty_as_object"` // cloud-run JSON shows an empty element as {}
-	LibraryLimit   int  `json:"library_limit"`   // templates at most, 200
-	DomainChanges  int  `json:"domain_changes"`  // changes a month per list, 50
-	ResetsPerMonth int  `json:"resets_per_month"`
+	PushAttempts          int  `json:"push_attempts"`           // of a message of a user, 3
+	ComponentPushAttempts int  `json:"component_push_attempts"` // of a 授权事件, 1: nothing says that WeChat repeats them; tickets always 1
+	EmptyAsObject         bool `json:"empty_as_object"`         // cloud-run JSON shows an empty element as {}
+	LibraryLimit          int  `json:"library_limit"`           // templates at most, 200
+	DomainChanges         int  `json:"domain_changes"`          // changes a month per list, 50
+	ResetsPerMonth        int  `json:"resets_per_month"`
 }
 
 func (c Config) settings() Settings {
@@ -201,11 +203,12 @@ func (c Config) settings() Settings {
 		EarlyEventLag:        Duration(2 * time.Second),
 		ConsentOrder:         OrderBoth,
 		AuditRest:            500, AuditLimit: 500, SpeedUpRest: 5, SpeedUpLimit: 5,
-		TesterLimit:    100,
-		PushAttempts:   3,
-		LibraryLimit:   200,
-		DomainChanges:  50,
-		ResetsPerMonth: 10,
-		DailyLimit:     map[string]int{}, MinuteLimit: map[string]int{}, Latency: map[string]Duration{},
+		TesterLimit:           100,
+		PushAttempts:          3,
+		ComponentPushAttempts: 1,
+		LibraryLimit:          200,
+		DomainChanges:         50,
+		ResetsPerMonth:        10,
+		DailyLimit:            map[string]int{}, MinuteLimit: map[string]int{}, Latency: map[string]Duration{},
 	}
 }

@@ -48,8 +48,9 @@ func (s *Server) modifyPlatform(c *call, copies *domainCopies, key string, limit
 	if rep := c.decode(&in); rep.code != 0 {
 		return rep
 	}
+	webview := key == "wxa_jump_h5_domain"
 	text := in.Server
-	if key == "wxa_jump_h5_domain" {
+	if webview {
 		text = in.Jump
 	}
 	switch {
@@ -63,6 +64,8 @@ func (s *Server) modifyPlatform(c *call, copies *domainCopies, key string, limit
 	for name := range strings.SplitSeq(*text, ";") {
 		switch {
 		case name == "":
+		case in.Action != "delete" && webview && hostname(name) != name: // no ports there
+			invalid = append(invalid, name)
 		case in.Action == "delete" || validHost(name) && !slices.Contains(s.st.Settings.ConfirmFileMissing, name):
 			names = append(names, name)
 		default:

@@ -129,6 +129,10 @@ func TestPlatformDomainCopies(t *testing.T) {
 	if got := modify("set", "api.a.com;cdn.a.com:8080", true).want(t, 0).text("published_wxa_server_domain"); got != "api.a.com;cdn.a.com:8080" {
 		t.Fatalf("got %q", got)
 	}
+	webview := r.component("/cgi-bin/component/modify_wxa_jump_domain", fields{"action": "set", "wxa_jump_h5_domain": "m.a.com;b.a.com:8443", "is_modify_published_together": true}).want(t, 0)
+	if webview.text("published_wxa_jump_h5_domain") != "m.a.com" || webview.text("invalid_wxa_jump_h5_domain") != "b.a.com:8443" {
+		t.Fatalf("a web-view domain has no port: got %v", webview.body)
+	}
 	modify("add", "10.0.0.1", true).want(t, 0)
 	r.component("/cgi-bin/component/get_domain_confirmfile", fields{}).want(t, 0)
 }
@@ -149,6 +153,8 @@ func TestWebviewDomains(t *testing.T) {
 	r.call(shop, "/wxa/setwebviewdomain_directly", fields{"webviewdomain": []string{"https://b.com"}}).want(t, 40097)
 	r.Fake.Set(func(s *wechatfake.Settings) { s.ConfirmFileMissing = []string{"b.com"} })
 	r.call(shop, "/wxa/setwebviewdomain_directly", fields{"action": "set", "webviewdomain": []string{"https://b.com"}}).want(t, 86103)
+	r.call(shop, "/wxa/setwebviewdomain_directly", fields{"action": "set", "webviewdomain": []string{"https://c.com:8443"}}).want(t, 86103)
+	r.call(shop, "/wxa/setwebviewdomain_directly", fields{"action": "set", "webviewdomain": []string{"https://c.com"}}).want(t, 0)
 	r.must(r.Fake.ChangeMerchant(shop, func(m *wechatfake.Merchant) { m.Personal = true }))
 	set(fields{}).want(t, 89231)
 }

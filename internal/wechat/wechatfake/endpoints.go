@@ -159,7 +159,7 @@ func (s *Server) endpoints() map[string]endpoint {
 		"/wxa/icp/get_icp_entrance_info":   read(get, filing, s.icpEntranceInfo),
 		"/sns/component/jscode2session":    {method: get, token: componentToken, handle: s.jsCodeToSession},
 		"/wxa/business/getuserphonenumber": write(dev, s.userPhoneNumber),
-		"/wxa/getopendata":                 read(post, dev, s.openData),
+		"/wxa/getopendata":                 reading(component(s.openData)),
 		"/cgi-bin/message/custom/send":     write(service, s.customSend),
 	}
 }

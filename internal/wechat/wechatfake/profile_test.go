@@ -2,6 +2,7 @@ package wechatfake_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
@@ -43,7 +44,7 @@ func TestOperationsAreRefusedAsWeChatDoes(t *testing.T) {
 		{"/cgi-bin/wxopen/deletecategory", fields{"first": 287, "second": 619}, 0},
 		{"/wxa/verifybetaweapp", fields{"new_version": true, "verify_info": fields{"enterprise_name": "a", "code": "91110000MA01ABCD2X", "component_phone": "1"}}, 91021},
 		{"/wxa/setbetaweappnickname", fields{"name": "abc"}, 91021},
-		{"/wxa/getopendata", fields{"cloudid_list": []string{"x"}}, 40003},
+		{"/wxa/getopendata", fields{"cloudid_list": []string{"x"}}, 61014},
 	} {
 		r.post(tc.path, r.aat[shop], tc.body).want(t, tc.want)
 	}
@@ -88,4 +89,20 @@ func TestRegistrationsAreRefusedAsWeChatDoes(t *testing.T) {
 		t.Errorf("event %v", event)
 	}
 	r.exchange(appid, event["auth_code"])
+}
+
+func TestNamesOfTrialsAreCountedLikeOthers(t *testing.T) {
+	t.Parallel()
+	r := ready(t)
+	r.must(r.Fake.ChangeMerchant(shop, func(m *wechatfake.Merchant) { m.ServiceType = 12 }))
+	for name, want := range map[string]int{
+		"ab": 53010, "abc": 53010, "ab商": 0, "店": 53010, "商店": 0, strings.Repeat("商", 15): 0, strings.Repeat("商", 16): 53010,
+	} {
+		if got := r.post("/wxa/component/fastregisterbetaweapp", r.cat, fields{"name": name, "openid": "oZhangsan"}).code(); got != want {
+			t.Errorf("register %s: got errcode %d, want %d", name, got, want)
+		}
+		if got := r.call(shop, "/wxa/setbetaweappnickname", fields{"name": name}).code(); got != want {
+			t.Errorf("rename to %s: got errcode %d, want %d", name, got, want)
+		}
+	}
 }

@@ -65,11 +65,12 @@ type delivery struct {
 	saveThen bool          // the state must be on disk before the secret in it leaves
 }
 
-// pushComponent sends a 授权事件. Tickets are tried once, for the next one comes soon; everything else as often as a
-// message.
+// pushComponent sends a 授权事件: once, as long as Settings.ComponentPushAttempts says nothing else. WeChat documents repeats
+// for messages of users alone. A ticket is never sent again, for the next one comes soon.
 func (s *Server) pushComponent(appid string, message Message) *delivery {
 	d := s.newDelivery(channelComponent, appid, message.text("InfoType"), message)
 	d.address, d.envelope, d.receiver, d.saveThen = s.event, "AppId", s.cfg.ComponentAppID, true
+	d.attempts = max(1, s.st.Settings.ComponentPushAttempts)
 	if message.text("InfoType") == "component_verify_ticket" {
 		d.attempts = 1
 	}

@@ -98,6 +98,26 @@ func TestPushesAreRetried(t *testing.T) {
 	}
 }
 
+func TestAuthorizationEventsAreTriedOnce(t *testing.T) {
+	t.Parallel()
+	for attempts, want := range map[int]string{0: wechatfake.PushFailed, 3: wechatfake.PushDelivered} {
+		r := ready(t)
+		if attempts > 0 {
+			r.Fake.Set(func(s *wechatfake.Settings) { s.ComponentPushAttempts = attempts })
+		}
+		var calls atomic.Int32
+		r.inbox.reply(func(w http.ResponseWriter, _ received) {
+			if calls.Add(1) == 1 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})
+		r.must(r.Fake.Revoke(shop))
+		if push := r.settled("unauthorized"); push.State != want {
+			t.Errorf("with the setting %d: got %s, want %s", attempts, push.State, want)
+		}
+	}
+}
+
 func TestASlowReceiverTimesOutAndTicketsAreTriedOnce(t *testing.T) {
 	t.Parallel()
 	r := ready(t, func(c *wechatfake.Config) { c.PushTimeout = 50 * time.Millisecond })

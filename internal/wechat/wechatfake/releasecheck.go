@@ -154,13 +154,8 @@ func (s *Server) checkAPI(ctx context.Context, appid string) (problem string, er
 	const pause = 5 * time.Millisecond
 	for {
 		for _, sent := range s.Messages() {
-			var body struct {
-				Text struct {
-					Content string `json:"content"`
-				} `json:"text"`
-			}
-			if sent.AppID == appid && json.Unmarshal(sent.Body, &body) == nil && strings.TrimSuffix(body.Text.Content, "_from_api") == code {
-				return "", nil
+			if answer := sent.text(); sent.AppID == appid && strings.Contains(answer.Text.Content, code) {
+				return s.judgeAnswer(sent, code, elementOf([]byte(push.Plain), "FromUserName")), nil
 			}
 		}
 		select {
@@ -168,5 +163,38 @@ func (s *Server) checkAPI(ctx context.Context, appid string) (problem string, er
 			return "the code was not sent back", nil
 		case <-time.After(pause):
 		}
+	}
+}
+
+// customText is what the check reads of a customer message.
+type customText struct {
+	To   string `json:"touser"`
+	Type string `json:"msgtype"`
+	Text struct {
+		Content string `json:"content"`
+	} `json:"text"`
+}
+
+func (m SentMessage) text() (t customText) {
+	_ = json.Unmarshal(m.Body, &t) // what is no text has no content
+	return t
+}
+
+// judgeAnswer says what is wrong with the message that carries the code of a check back.
+func (s *Server) judgeAnswer(sent SentMessage, code, sender string) (problem string) {
+	s.mu.Lock()
+	asked := s.st.Codes[code]
+	s.mu.Unlock()
+	switch answer := sent.text(); {
+	case answer.Type != "text":
+		return "the message is no text"
+	case answer.Text.Content != code+"_from_api":
+		return "the text is not the code with _from_api"
+	case answer.To != sender:
+		return "the text is not to the sender"
+	case asked == nil || sent.token != asked.Gave:
+		return "the text was not sent with the token that the code gave"
+	default:
+		return ""
 	}
 }

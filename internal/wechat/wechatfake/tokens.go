@@ -21,6 +21,7 @@ type authCode struct {
 	Expires time.Time `json:"expires"`
 	Used    bool      `json:"used"`
 	PreAuth string    `json:"pre_auth_code"`
+	Gave    string    `json:"gave"` // the access token it was exchanged for
 }
 
 // authenticate finds the account behind the token: missing 41001, unknown 40001, expired 42001, of the wrong kind 61014
@@ -239,6 +240,7 @@ func (s *Server) queryAuth(c *call) reply {
 		a.RefreshToken = s.secret("refreshtoken@@@")
 	}
 	access, expires := s.issue(a.AppID)
+	code.Gave = access
 	return bare(fields{"authorization_info": fields{
 		"authorizer_appid": a.AppID, "authorizer_access_token": access, "expires_in": expires,
 		"authorizer_refresh_token": a.RefreshToken, "func_info": funcInfo(a.Granted, true),

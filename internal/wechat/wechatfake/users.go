@@ -20,6 +20,8 @@ type SentMessage struct {
 	At    time.Time       `json:"at"`
 	AppID string          `json:"appid"`
 	Body  json.RawMessage `json:"body"`
+
+	token string // it was sent with
 }
 
 // NewLoginCode plays wx.login in a mini program: a js_code good for five minutes and one use.
@@ -111,7 +113,7 @@ func (s *Server) customSend(c *call) reply {
 	case in.Type == "":
 		return fail(40097)
 	}
-	s.st.Messages = tail(append(s.st.Messages, SentMessage{At: s.now(), AppID: c.acct.AppID, Body: c.body}), 200)
+	s.st.Messages = tail(append(s.st.Messages, SentMessage{At: s.now(), AppID: c.acct.AppID, Body: c.body, token: c.query.Get("access_token")}), 200)
 	return ok(nil)
 }
 

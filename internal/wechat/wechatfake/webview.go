@@ -55,7 +55,7 @@ func (s *Server) setWebviewDomainDirectly(c *call) reply {
 	}
 	fine := func(name string) bool {
 		host := hostOf(name, "https")
-		return host != "" && !slices.Contains(s.st.Settings.ConfirmFileMissing, host)
+		return host != "" && hostname(host) == host && !slices.Contains(s.st.Settings.ConfirmFileMissing, host)
 	}
 	return changeWeb(&a.DirectWeb, in, fine, 86103)
 }

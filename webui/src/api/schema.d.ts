@@ -2912,7 +2912,7 @@ export interface components {
             draft_id: number;
         };
         AddDomainsInputBody: {
-            /** @description host[:port]; a scheme in front is left out. */
+            /** @description host[:port], web-view domains without port; a scheme in front is left out. */
             domains: string[];
             /** @enum {string} */
             kind: "server" | "webview";
@@ -3678,7 +3678,7 @@ export interface components {
         DomainsInputBody: {
             /** @description host[:port] without scheme; left out: not changed. */
             server?: string[];
-            /** @description host[:port] without scheme; left out: not changed. */
+            /** @description host without scheme and port; left out: not changed. */
             webview?: string[];
         };
         DomainsInputBody2: {
