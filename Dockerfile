@@ -40,7 +40,8 @@ COPY --from=build /out/wxsteward ./
 RUN apk add --no-cache --virtual .setcap libcap \
 	&& setcap cap_net_bind_service=+ep wxsteward \
 	&& apk del .setcap
-ENV LISTEN_ADDR=:80 DATA_DIR=/app/data
+# With the program on PATH, `wxsteward passwd` and the like need no path in a running container.
+ENV LISTEN_ADDR=:80 DATA_DIR=/app/data PATH=/app:$PATH
 EXPOSE 80
 USER wxsteward
 ENTRYPOINT ["/app/start.sh"]

@@ -70,6 +70,10 @@ stop() { # stop CODE: SIGTERM ends it in order within ten seconds
 }
 echo 1024 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 
+mapfile -t env <"$envfile"
+chroot --userspec="$uid:$uid" "$root" /bin/env -i "${env[@]}" wxsteward version >/dev/null || die "wxsteward is not on PATH"
+echo "ok: wxsteward is on PATH"
+
 began=$(date +%s%N)
 start
 echo "ok: ready after $((($(date +%s%N) - began) / 1000000)) ms, migrations included"

@@ -99,6 +99,7 @@ ADDUSER
 # One line for each instruction.
 instructions() { sed -e '/^[[:space:]]*#/d' "$top/Dockerfile" | sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' | grep -v '^[[:space:]]*$'; }
 
+path=/usr/sbin:/usr/bin:/sbin:/bin # of Alpine
 names=() stage='' root='' workdir=/ user='' entrypoint='' env=() args=() last=''
 finish() { [ -z "$root" ] || printf '%s\n' "${env[@]+"${env[@]}"}" >"$out/$stage.env"; }
 into() { # into PATH: where that is in the present stage
@@ -125,7 +126,7 @@ copy() { # copy [--from=STAGE] SOURCE… TARGET
 }
 run() { # run COMMAND
 	if [ "$last" = alpine ]; then
-		chroot "$root" /bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "${args[@]+"${args[@]}"}" "${env[@]+"${env[@]}"}" /bin/sh -c "cd $workdir && $1"
+		chroot "$root" /bin/env -i PATH="$path" "${args[@]+"${args[@]}"}" "${env[@]+"${env[@]}"}" /bin/sh -c "cd $workdir && $1"
 		return
 	fi
 	# In a stage with this machine's programs an absolute path of the stage is one below its folder.
@@ -161,7 +162,7 @@ while IFS= read -r line; do
 			args+=("$name=${rest#*=}")
 		fi
 		;;
-	ENV) for pair in $rest; do env+=("$pair"); done ;;
+	ENV) for pair in $rest; do env+=("${pair//\$PATH/$path}"); done ;;
 	WORKDIR) workdir=$rest && mkdir -p "$root$workdir" ;;
 	COPY) read -ra words <<<"$rest" && copy "${words[@]}" ;;
 	RUN) echo "$rest" | cut -c 1-150 && run "$rest" ;;

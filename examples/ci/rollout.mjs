@@ -4,8 +4,8 @@
 //   node rollout.mjs --version 2.3.0 --labels vip,beta --desc "Autumn menu"
 //
 // It exits 0 when every merchant is released, 1 when some ended otherwise (each is named with its reason), 2 when the
-// rollout is paused and 3 when it could not be started. Run again with the same --once it finds the rollout it has made
-// already, so a job that was cut off may simply be repeated.
+// rollout is paused and 3 when it could not be started. Run again with the same --once and options within 24 hours
+// it finds the rollout it has made already, so a job that was cut off may simply be repeated.
 import { parseArgs } from 'node:util';
 
 const { values: options } = parseArgs({
