@@ -49,7 +49,8 @@ function Setting({ setting }: { setting: ProxySetting }) {
   async function put(enabled: boolean, to: string) {
     const answer = await call(api.PUT('/proxy', { body: { enabled, upstream: to } }));
     client.setQueryData(keys.proxy, answer);
-    if (answer.source === 'stored') setUpstream(to === '' ? '' : answer.upstream);
+    // What was typed meanwhile stays.
+    if (answer.source === 'stored' && to !== '') setUpstream((now) => (now.trim() === to ? answer.upstream : now));
     setProblem(null);
   }
 
