@@ -110,10 +110,9 @@ test('settings are saved for next time, and missing domains are added to the pla
 
   // What somebody else adds is shown, and what is edited here is not saved over it.
   const path = '/api/v1/component/domains';
-  const lists = async () => (await send(page, 'GET', path)) as { server: string[]; webview: string[] };
   const addElsewhere = async (name: string) => {
-    const { server, webview } = await lists();
-    await send(page, 'PUT', path, { server: [...server, name], webview });
+    const { server, webview } = (await send(page, 'GET', path)) as { server: string[]; webview: string[] | null };
+    await send(page, 'PUT', path, { server: [...server, name], webview: webview ?? [] });
     await readAllAgain(page);
   };
   await addElsewhere(`first-${host}`);
