@@ -299,6 +299,8 @@ test('an environment is made and shared with a mini program, whose administrator
   await shot(page, '119-share');
   await send(page, 'POST', `/simulator/_control/cloud-envs/${env}/confirm`, { appid });
   await page.getByTestId('close').click();
+  await page.goBack(); // what was closed does not open again
+  await expect(page).toHaveURL(new RegExp(`/cloud-envs/${env}$`));
   await page.getByTestId('check-shares').click();
   await page.getByTestId(`open-share-${appid}`).click();
   await expect(detail.getByTestId('share-state-confirmed')).toBeVisible();

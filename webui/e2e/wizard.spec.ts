@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { Admin, confirm, field, readAllAgain, send, shot } from './pages';
+import { Admin, confirm, field, heldBack, readAllAgain, send, shot } from './pages';
 
 test('nothing typed is lost on the way, and mistakes lead to their step', async ({ page }) => {
   const admin = new Admin(page);
@@ -49,14 +49,25 @@ test('nothing typed is lost on the way, and mistakes lead to their step', async 
     'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
     'base64',
   );
-  await page.getByTestId('file-preview').setInputFiles({ name: 'demo.png', mimeType: 'image/png', buffer: picture });
-  await expect(page.getByTestId('media-preview')).toContainText('demo.png');
+  const upload = (name: string) =>
+    page.getByTestId('file-preview').setInputFiles({ name, mimeType: 'image/png', buffer: picture });
+  const media = page.getByTestId('media-preview');
+  await upload('wrong.png');
+  await expect(media).toContainText('wrong.png');
+  // What is removed while the next one is on its way stays removed.
+  await heldBack(
+    page,
+    () => upload('demo.png'),
+    () => media.getByRole('button', { name: /wrong\.png/ }).click(),
+  );
+  await expect(media).toContainText('demo.png');
+  await expect(media).not.toContainText('wrong.png');
   await page.getByTestId('more-audit').click();
   await page.getByTestId('add-audit-page').click();
   await page.getByTestId('combo-audit-category-0').locator('input').click();
   await page.getByTestId('combo-audit-category-0').getByRole('option').first().click();
   await page.reload();
-  await expect(page.getByTestId('media-preview')).toContainText('demo.png');
+  await expect(media).toContainText('demo.png');
   await expect(page.getByTestId('combo-audit-category-0').locator('input')).toHaveValue(/ \/ /);
 
   // What only the server finds wrong leads to its step as well.
