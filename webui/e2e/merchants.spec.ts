@@ -43,9 +43,10 @@ test('labels of many merchants, those that failed once more, and what is found a
   await send(page, 'PATCH', `/api/v1/authorizers/${full}`, { labels: fifty });
 
   await page.getByTestId('nav-authorizers').first().click();
-  await page.getByTestId('search').locator('input').fill(run);
+  await page.getByTestId('search').locator('input').fill(`${run} `);
   await expect(page.getByTestId('list-total')).toContainText('3');
   await expect(page).toHaveURL(/q=/);
+  await expect(page.getByTestId('search').locator('input')).toHaveValue(`${run} `); // more words may follow
   await page.getByTestId('pick-shown').check();
   await expect(page.getByTestId('picked')).toContainText('3');
   await shot(page, '60-directory');
@@ -288,6 +289,25 @@ test('own data, notes and everything that happened to a merchant', async ({ page
   await page.getByTestId('tab-releases').click();
   await expect(page.getByTestId('versions')).toBeVisible();
   await shot(page, '73-merchant-releases');
+});
+
+test('going back from one merchant to another takes no open form along', async ({ page }) => {
+  await new Admin(page).signIn();
+  const [one = '', two = ''] = await merchants(page, ['来去一店', '来去二店']);
+  await page.goto(`/admin/authorizers/${one}?tab=releases`);
+  await expect(page.getByTestId('edit-domains')).toBeVisible();
+  await page.keyboard.press('Control+k');
+  await page.getByTestId('palette-input').fill(two);
+  await expect(page.getByTestId('palette-option').first()).toContainText('来去二店');
+  await page.keyboard.press('Enter');
+  await expect(page.getByTestId('page-title')).toHaveText('来去二店');
+  await page.getByTestId('tab-releases').click();
+  await page.getByTestId('edit-domains').click();
+  await field(page, 'domains-request').fill('https://two.example.com');
+  await page.goBack();
+  await expect(page.getByTestId('page-title')).toHaveText('来去一店');
+  await expect(page.getByTestId('edit-domains')).toBeVisible();
+  await expect(page.getByTestId('save-domains')).toHaveCount(0);
 });
 
 test('the directory and a merchant on a phone, and in English', async ({ page }) => {

@@ -160,6 +160,10 @@ test('introduction, name, avatar and categories are changed through their review
   await expect(page.getByTestId('category-287-619')).toBeVisible();
   await page.getByTestId('add-category').click();
   await page.getByTestId('combo-category').locator('input').fill('点餐');
+  // Escape closes the list, not the drawer.
+  await page.keyboard.press('Escape');
+  await expect(page.getByTestId('option-220/222')).toBeHidden();
+  await page.getByTestId('combo-category').locator('input').fill('点餐');
   await page.getByTestId('option-220/222').click();
   await expect(page.getByTestId('submit-category')).toBeDisabled();
   await page

@@ -217,6 +217,16 @@ export async function consent(page: Page, url: string, appid: string): Promise<v
   await page.locator('button#agree').click();
 }
 
+/** readAllAgain changes the language and back, upon which everything on the page is read again. */
+export async function readAllAgain(page: Page): Promise<void> {
+  for (const language of ['en', 'zh-CN']) {
+    const read = page.waitForResponse((answer) => answer.url().endsWith('/api/v1/session'));
+    await page.getByTestId('language').click();
+    await read;
+    await expect(page.locator('html')).toHaveAttribute('lang', language);
+  }
+}
+
 /** saved does what sends a change, and waits until that is answered and the page knows. */
 export async function saved(page: Page, act: () => Promise<void>) {
   const answer = page.waitForResponse((r) => r.url().includes('/api/v1/') && r.request().method() !== 'GET');

@@ -1,6 +1,6 @@
 import { type Browser, expect, type Page, test } from '@playwright/test';
 import { password as adminPassword, baseURL } from './environment';
-import { Admin, confirm, field, saved, send, shot } from './pages';
+import { Admin, confirm, field, readAllAgain, saved, send, shot } from './pages';
 import { codeAt } from './totp';
 
 test.describe.configure({ mode: 'serial' });
@@ -12,16 +12,6 @@ async function fits(page: Page): Promise<void> {
 /** another is a browser of somebody else. */
 async function another(browser: Browser): Promise<Page> {
   return (await browser.newContext({ baseURL, locale: 'zh-CN' })).newPage();
-}
-
-/** readAllAgain changes the language and back, upon which everything on the page is read again. */
-async function readAllAgain(page: Page): Promise<void> {
-  for (const language of ['en', 'zh-CN']) {
-    const read = page.waitForResponse((answer) => answer.url().endsWith('/api/v1/session'));
-    await page.getByTestId('language').click();
-    await read;
-    await expect(page.locator('html')).toHaveAttribute('lang', language);
-  }
 }
 
 async function enter(page: Page, name: string, password: string): Promise<void> {
@@ -296,6 +286,12 @@ test('an environment is made and shared with a mini program, whose administrator
   const option = page.locator('[data-testid^="merchant-option-"]').first();
   const appid = ((await option.getAttribute('data-testid')) ?? '').replace('merchant-option-', '');
   await option.locator('label').click();
+  // Enter looks for another merchant; nothing is shared by it.
+  const search = page.getByTestId('merchant-search').locator('input');
+  await search.fill(appid);
+  await search.press('Enter');
+  await expect(page.locator('[data-testid^="merchant-option-"]')).toHaveCount(1);
+  await expect(page.getByTestId('picked-count')).toContainText('1');
   await page.getByTestId('share-env').click();
   await page.getByTestId(`open-share-${appid}`).click();
   const detail = page.getByTestId('share-detail');
@@ -303,6 +299,8 @@ test('an environment is made and shared with a mini program, whose administrator
   await shot(page, '119-share');
   await send(page, 'POST', `/simulator/_control/cloud-envs/${env}/confirm`, { appid });
   await page.getByTestId('close').click();
+  await page.goBack(); // what was closed does not open again
+  await expect(page).toHaveURL(new RegExp(`/cloud-envs/${env}$`));
   await page.getByTestId('check-shares').click();
   await page.getByTestId(`open-share-${appid}`).click();
   await expect(detail.getByTestId('share-state-confirmed')).toBeVisible();

@@ -127,7 +127,19 @@ test('a blocked canary says who waits for it, and the others go on with it or wi
   await confirm(page);
   await expect(hold).toHaveCount(0);
   await untilAll(page, rollout.id, others, ['auditing']);
-  await send(page, 'POST', `/api/v1/rollouts/${rollout.id}/cancel`);
+
+  // Canceled with its reviews, which else go on at WeChat.
+  await expect(page.getByTestId('pick-auditing')).toContainText(`${others.length}`);
+  await page.getByTestId('rollout-cancel').click();
+  await page.getByTestId('cancel-withdraw').locator('label').click();
+  await shot(page, '68-cancel-withdraw');
+  await confirm(page);
+  await untilAll(page, rollout.id, others, ['canceled']);
+  const withdrawn = (await submissions(page, rollout.id)).find((s) => s.appid === others[0]);
+  const { withdrawals } = (await send(page, 'GET', `/api/v1/submissions/${withdrawn?.id}`)) as {
+    withdrawals: { today_left: number };
+  };
+  expect(withdrawals.today_left).toBe(4);
 });
 
 test('a rollout over 25 merchants meets a rejection, a block and a gray release, and is rolled back', async ({

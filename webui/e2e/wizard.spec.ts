@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { Admin, confirm, field, send, shot } from './pages';
+import { Admin, confirm, field, heldBack, readAllAgain, send, shot } from './pages';
 
 test('nothing typed is lost on the way, and mistakes lead to their step', async ({ page }) => {
   const admin = new Admin(page);
@@ -49,14 +49,25 @@ test('nothing typed is lost on the way, and mistakes lead to their step', async 
     'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
     'base64',
   );
-  await page.getByTestId('file-preview').setInputFiles({ name: 'demo.png', mimeType: 'image/png', buffer: picture });
-  await expect(page.getByTestId('media-preview')).toContainText('demo.png');
+  const upload = (name: string) =>
+    page.getByTestId('file-preview').setInputFiles({ name, mimeType: 'image/png', buffer: picture });
+  const media = page.getByTestId('media-preview');
+  await upload('wrong.png');
+  await expect(media).toContainText('wrong.png');
+  // What is removed while the next one is on its way stays removed.
+  await heldBack(
+    page,
+    () => upload('demo.png'),
+    () => media.getByRole('button', { name: /wrong\.png/ }).click(),
+  );
+  await expect(media).toContainText('demo.png');
+  await expect(media).not.toContainText('wrong.png');
   await page.getByTestId('more-audit').click();
   await page.getByTestId('add-audit-page').click();
   await page.getByTestId('combo-audit-category-0').locator('input').click();
   await page.getByTestId('combo-audit-category-0').getByRole('option').first().click();
   await page.reload();
-  await expect(page.getByTestId('media-preview')).toContainText('demo.png');
+  await expect(media).toContainText('demo.png');
   await expect(page.getByTestId('combo-audit-category-0').locator('input')).toHaveValue(/ \/ /);
 
   // What only the server finds wrong leads to its step as well.
@@ -107,6 +118,26 @@ test('settings are saved for next time, and missing domains are added to the pla
   await page.goto('/admin/platform');
   await expect(field(page, 'domains-server')).toHaveValue(new RegExp(host));
   await expect(page.getByTestId('copies-same')).toBeVisible();
+
+  // What somebody else adds is shown, and what is edited here is not saved over it.
+  const path = '/api/v1/component/domains';
+  const addElsewhere = async (name: string) => {
+    const { server, webview } = (await send(page, 'GET', path)) as { server: string[]; webview: string[] | null };
+    await send(page, 'PUT', path, { server: [...server, name], webview: webview ?? [] });
+    await readAllAgain(page);
+  };
+  await addElsewhere(`first-${host}`);
+  await expect(field(page, 'domains-server')).toHaveValue(new RegExp(`first-${host}`));
+  await expect(page.getByTestId('save-domains')).toBeDisabled();
+  await field(page, 'domains-server').fill(host);
+  await addElsewhere(`second-${host}`);
+  await expect(page.getByTestId('platform-conflict')).toBeVisible();
+  await expect(page.getByTestId('save-domains')).toBeDisabled();
+  await shot(page, '36-platform-conflict');
+  await page.getByTestId('platform-conflict').locator('button').click();
+  await expect(field(page, 'domains-server')).toHaveValue(new RegExp(`second-${host}`));
+  await expect(page.getByTestId('platform-conflict')).toHaveCount(0);
+
   await page.getByTestId('get-confirm-file').click();
   const address = (await page.getByTestId('confirm-file').locator('a').getAttribute('href')) ?? '';
   expect((await page.request.get(address)).ok()).toBe(true);
@@ -126,6 +157,9 @@ test('settings are saved for next time, and missing domains are added to the pla
 test('a template in use is deleted only by force, and old versions are found to be rolled out to', async ({ page }) => {
   const admin = new Admin(page);
   await admin.signIn();
+  await admin.newRollout();
+  await admin.step('version');
+  await field(page, 'name').fill('写到一半的发布');
   await page.goto('/admin/templates');
   await expect(page.getByTestId('version-bars')).toBeVisible();
   await expect(page.getByTestId('template-limit')).toContainText('200');
@@ -145,6 +179,16 @@ test('a template in use is deleted only by force, and old versions are found to 
   await expect(page.getByTestId('choice-targets-all').locator('input')).toBeChecked();
   await expect(field(page, 'below-version')).not.toHaveValue('');
 
+  // What was being written is still there; cleared, only what was asked for is left.
+  await admin.step('version');
+  await expect(field(page, 'name')).toHaveValue('写到一半的发布');
+  await page.getByTestId('discard-draft').click();
+  await confirm(page);
+  await admin.step('version');
+  await expect(field(page, 'name')).toHaveValue('');
+  await admin.step('targets');
+  await expect(field(page, 'below-version')).not.toHaveValue('');
+
   await send(page, 'POST', '/api/v1/rollouts', {
     name: '还在用的模板',
     template_id: Number(id),
@@ -160,4 +204,37 @@ test('a template in use is deleted only by force, and old versions are found to 
   await shot(page, '35-template-in-use');
   await confirm(page);
   await expect(page.getByTestId(`delete-template-${id}`)).toBeHidden();
+});
+
+test('a rollout whose start was not answered is made once, however often it is started', async ({ page }) => {
+  const admin = new Admin(page);
+  await admin.signIn();
+  await admin.newRollout();
+  await page.locator('[data-testid^="template-option-"]').first().click();
+  await admin.step('targets');
+  await page.getByTestId('choice-targets-all').click();
+  await admin.step('version');
+  const name = `只发一次 ${Date.now()}`;
+  await field(page, 'name').fill(name);
+  await admin.step('release');
+  await field(page, 'start-at').fill('2099-01-01T08:00');
+  await admin.preflight();
+
+  await page.route('**/api/v1/rollouts', async (route) => {
+    if (route.request().method() !== 'POST') return route.fallback();
+    await route.fetch();
+    await route.abort();
+  });
+  await page.getByTestId('start-rollout').click();
+  await page.getByTestId('confirm-ok').click();
+  await expect(page.getByTestId('confirm').getByTestId('problem')).toBeVisible();
+  await page.unroute('**/api/v1/rollouts');
+  await page.getByTestId('confirm-cancel').click();
+  await expect(page.getByTestId('confirm')).toBeHidden();
+  await page.reload();
+  await admin.confirmStart();
+  const list = (await send(page, 'GET', `/api/v1/rollouts?q=${encodeURIComponent(name)}`)) as { items: object[] };
+  expect(list.items).toHaveLength(1);
+  await page.getByTestId('rollout-cancel').click();
+  await confirm(page);
 });

@@ -12,7 +12,8 @@ interface Props {
   accept: readonly string[];
   value: AuditMedia[];
   most: number;
-  onChange: (value: AuditMedia[]) => void;
+  /** onChange gets how the list changes: an upload that ends late must not undo what was done meanwhile. */
+  onChange: (edit: (now: AuditMedia[]) => AuditMedia[]) => void;
 }
 
 /** MediaField uploads files for WeChat's reviewers one by one and lists them. */
@@ -32,7 +33,8 @@ export function MediaField({ name, label, accept, value, most, onChange }: Props
         headers: { 'Idempotency-Key': newIdempotencyKey() },
         body,
       });
-      onChange([...value, (await response.json()) as AuditMedia]);
+      const media = (await response.json()) as AuditMedia;
+      onChange((now) => [...now, media]);
     } catch (thrown) {
       setError(thrown);
     } finally {
@@ -50,7 +52,7 @@ export function MediaField({ name, label, accept, value, most, onChange }: Props
               <button
                 type="button"
                 aria-label={t('audits.form.removeFile', { name: m.name })}
-                onClick={() => onChange(value.filter((x) => x !== m))}
+                onClick={() => onChange((now) => now.filter((x) => x.media_id !== m.media_id))}
               >
                 <CloseIcon />
               </button>

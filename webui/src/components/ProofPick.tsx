@@ -12,7 +12,8 @@ interface Props {
   label: string;
   /** value are media_ids of pictures that WeChat keeps for three days. */
   value: string[];
-  onChange: (value: string[]) => void;
+  /** onChange gets how the list changes: an upload that ends late must not undo what was done meanwhile. */
+  onChange: (edit: (now: string[]) => string[]) => void;
   most: number;
   name: string;
 }
@@ -23,7 +24,7 @@ export function ProofPick({ appid, label, value, onChange, most, name }: Props) 
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState<PictureTrouble | null>(null);
   const [error, setError] = useState<unknown>(null);
-  const [files, setFiles] = useState<string[]>([]);
+  const [files, setFiles] = useState<Record<string, string>>({});
 
   async function pick(file: File) {
     const found = pictureTrouble(file, pictureTypes, longestPicture);
@@ -33,8 +34,8 @@ export function ProofPick({ appid, label, value, onChange, most, name }: Props) 
     setBusy(true);
     try {
       const id = await sendMedia(appid, file);
-      setFiles([...files, file.name]);
-      onChange([...value, id]);
+      setFiles((now) => ({ ...now, [id]: file.name }));
+      onChange((now) => [...now, id]);
     } catch (thrown) {
       setError(thrown);
     } finally {
@@ -44,19 +45,16 @@ export function ProofPick({ appid, label, value, onChange, most, name }: Props) 
 
   return (
     <Field name={name} group label={label} error={trouble ? t(`ops.pictureTrouble.${trouble}`) : undefined}>
-      {value.map((id, i) => (
+      {value.map((id) => (
         <span key={id} className="upload" data-testid={`uploaded-${name}`}>
           <span>
-            {t('ops.uploaded')} {files[i]}
+            {t('ops.uploaded')} {files[id]}
           </span>
           <Button
             size="small"
             variant="text"
             theme="default"
-            onClick={() => {
-              setFiles(files.filter((_, at) => at !== i));
-              onChange(value.filter((one) => one !== id));
-            }}
+            onClick={() => onChange((now) => now.filter((one) => one !== id))}
           >
             {t('common.remove')}
           </Button>

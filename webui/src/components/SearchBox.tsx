@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { SearchIcon } from 'tdesign-icons-react';
 import { Input } from 'tdesign-react';
 
@@ -15,14 +15,27 @@ const pause = 300;
 export function SearchBox({ value, onSearch, placeholder, testId = 'search' }: Props) {
   const [typed, setTyped] = useState(value);
   const box = useRef<HTMLDivElement>(null);
+  const sent = useRef(value);
+  const send = useCallback(
+    (text: string) => {
+      sent.current = text.trim();
+      onSearch(sent.current);
+    },
+    [onSearch],
+  );
   // The input offers no way to name it.
   useEffect(() => box.current?.querySelector('input')?.setAttribute('aria-label', placeholder), [placeholder]);
-  useEffect(() => setTyped(value), [value]);
+  // What comes back of our own text lacks the space before the next word; only other texts are taken over.
   useEffect(() => {
-    if (typed === value) return;
-    const timer = setTimeout(() => onSearch(typed.trim()), pause);
+    if (value === sent.current) return;
+    sent.current = value;
+    setTyped(value);
+  }, [value]);
+  useEffect(() => {
+    if (typed.trim() === value) return;
+    const timer = setTimeout(() => send(typed), pause);
     return () => clearTimeout(timer);
-  }, [typed, value, onSearch]);
+  }, [typed, value, send]);
   return (
     <div className="searchbox" ref={box} data-testid={testId}>
       <Input
@@ -32,7 +45,10 @@ export function SearchBox({ value, onSearch, placeholder, testId = 'search' }: P
         value={typed}
         placeholder={placeholder}
         onChange={setTyped}
-        onEnter={() => onSearch(typed.trim())}
+        onEnter={(_, { e }) => {
+          e.preventDefault(); // the form around it is not sent
+          send(typed);
+        }}
       />
     </div>
   );

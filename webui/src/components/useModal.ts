@@ -55,6 +55,8 @@ export function useModal(content: RefObject<HTMLElement | null>, visible: boolea
     const listen = (event: KeyboardEvent) => {
       const root = content.current?.closest<HTMLElement>(box);
       if (event.key !== 'Escape' || event.defaultPrevented || event.isComposing || open.at(-1) !== root) return;
+      // An open list of choices is closed first, by itself.
+      if (event.target instanceof Element && event.target.closest('.combo [aria-expanded="true"]')) return;
       event.preventDefault();
       onEscape();
     };

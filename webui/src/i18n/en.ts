@@ -171,6 +171,8 @@ export const en: typeof zhCN = {
       cancel: 'Merchants not yet released stop; released ones stay. This cannot be undone.',
       'retry-failed': 'Goes on at the first unfinished step; rejected ones submit their present trial version again.',
     },
+    auditsGoOn: 'In review now: {{n}}. Those reviews go on at WeChat, and what is approved is not released.',
+    withdrawAudits: 'Withdraw them from review: at most 5 times a day and 10 times a month for one mini program.',
   },
   submission: {
     timeline: 'What happened',
@@ -396,6 +398,7 @@ export const en: typeof zhCN = {
     allowlist: 'Return allowlist',
     allowlistHint:
       'Where merchants may be sent after authorizing, one a line, e.g. https://shop.example.com, with a path prefix if wanted. Empty allows none.',
+    changedMeanwhile: 'Somebody has just changed what you are editing. Take the newest data before you save.',
     ticket: 'Ticket and token',
     ticketReceived: 'Last received',
     tokenExpires: 'Platform token ends',

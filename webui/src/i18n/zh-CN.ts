@@ -169,6 +169,8 @@ export const zhCN = {
       cancel: '尚未发布的商户将停止，已发布的不受影响。此操作不能撤销。',
       'retry-failed': '从第一个未完成的步骤继续；审核未通过的会重新提交现有体验版。',
     },
+    auditsGoOn: '审核中：{{n}} 个。这些审核在微信继续进行，通过后不会发布。',
+    withdrawAudits: '撤回这些审核：每个小程序每天最多 5 次，每月最多 10 次。',
   },
   submission: {
     timeline: '过程',
@@ -390,6 +392,7 @@ export const zhCN = {
     keep: '留空则不变',
     allowlist: '跳转白名单',
     allowlistHint: '授权完成后允许跳转的来源，每行一个，例如 https://shop.example.com 或加路径前缀；空则不允许跳转。',
+    changedMeanwhile: '你正在编辑的内容刚被别人修改过，请先改用最新的数据再保存。',
     ticket: '验证票据与令牌',
     ticketReceived: '最近收到',
     tokenExpires: '平台令牌到期',

@@ -54,6 +54,15 @@ describe('changeFrom', () => {
       strategy: { canary: 1, batch_size: 20, max_failed_percent: 0 },
     });
   });
+  it('keeps what belongs to a part and is not edited', () => {
+    const taking = editForm({
+      name: 'autumn',
+      spec: { strategy: { canary: 1, withdraw_running: true } } as never,
+    });
+    expect(changeFrom({ ...taking, batch: '20' }, taking)).toEqual({
+      strategy: { canary: 1, batch_size: 20, withdraw_running: true },
+    });
+  });
   it('finds what the server would refuse', () => {
     expect(wrongIn(before)).toEqual([]);
     expect(

@@ -48,6 +48,8 @@ export interface EditForm {
   canary: string;
   batch: string;
   failed: string;
+  /** withdraw is not edited, but belongs to the strategy, which is sent as a whole. */
+  withdraw: boolean;
 }
 
 export function editForm({ name, spec }: Pick<Rollout, 'name' | 'spec'>): EditForm {
@@ -61,6 +63,7 @@ export function editForm({ name, spec }: Pick<Rollout, 'name' | 'spec'>): EditFo
     canary: strategy?.canary ? String(strategy.canary) : '',
     batch: strategy?.batch_size ? String(strategy.batch_size) : '',
     failed: strategy?.max_failed_percent === undefined ? '' : String(strategy.max_failed_percent),
+    withdraw: strategy?.withdraw_running ?? false,
   };
 }
 
@@ -100,6 +103,7 @@ export function changeFrom(form: EditForm, before: EditForm): RolloutChange {
   if (part(form, strategy) !== part(before, strategy)) {
     change.strategy = { canary: Number(form.canary || 0), batch_size: Number(form.batch || 0) };
     if (form.failed.trim() !== '') change.strategy.max_failed_percent = Number(form.failed);
+    if (form.withdraw) change.strategy.withdraw_running = true;
   }
   return change;
 }

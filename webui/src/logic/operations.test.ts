@@ -13,7 +13,9 @@ import {
   isLibraryVersion,
   isTrial,
   lacking,
+  proofsOf,
   textWidth,
+  withProofs,
 } from './operations';
 
 describe('lacking', () => {
@@ -78,6 +80,19 @@ describe('categories', () => {
     const own = [{ first: 304, first_name: '商家自营', second: 321, second_name: '食品饮料' }];
     expect(categoryTitle('304/321', own)).toBe('商家自营 / 食品饮料');
     expect(categoryTitle('1/2', own)).toBe('1/2');
+  });
+});
+
+describe('certificates of a category', () => {
+  const add = (id: string) => (now: string[]) => [...now, id];
+  it('are kept each under its name, whichever upload ends first', () => {
+    const both = withProofs(withProofs({}, '1/2', '营业执照', add('m1')), '1/2', '许可证', add('m2'));
+    expect(proofsOf(both, '1/2', '营业执照')).toEqual(['m1']);
+    expect(proofsOf(both, '1/2', '许可证')).toEqual(['m2']);
+  });
+  it('are not those of another category that asks for the same', () => {
+    const late = withProofs({}, '1/2', '营业执照', add('m1'));
+    expect(proofsOf(late, '1/3', '营业执照')).toEqual([]);
   });
 });
 

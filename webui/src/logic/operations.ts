@@ -132,6 +132,25 @@ export function categoryChoices(
   });
 }
 
+/** Uploaded are the media_ids of certificates, by category and name. */
+export type Uploaded = Readonly<Record<string, string[]>>;
+
+const proofKey = (category: string, name: string) => `${category} ${name}`;
+
+export function proofsOf(uploaded: Uploaded, category: string, name: string): string[] {
+  return uploaded[proofKey(category, name)] ?? [];
+}
+
+/** withProofs changes one list; what ends after another category was chosen stays with the one it was meant for. */
+export function withProofs(
+  uploaded: Uploaded,
+  category: string,
+  name: string,
+  edit: (now: string[]) => string[],
+): Uploaded {
+  return { ...uploaded, [proofKey(category, name)]: edit(proofsOf(uploaded, category, name)) };
+}
+
 /** categoryTitle puts a change's subject, "304/321", into the names of the categories at hand. */
 export function categoryTitle(
   subject: string,

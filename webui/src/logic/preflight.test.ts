@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Blocker, PreflightItem } from '../api/types';
-import { lackingDomains, lackingKeys, withKeys } from './preflight';
+import { lackingDomains, lackingKeys, onceOf, withKeys } from './preflight';
 
 const item = (appid: string, ...blockers: Partial<Blocker>[]): PreflightItem => ({
   appid,
@@ -28,5 +28,12 @@ describe('what a preflight found lacking', () => {
   it('gets rows of its own, and what is there stays', () => {
     const rows = [{ privacy_key: 'Location', privacy_text: 'to find shops' }];
     expect(withKeys(rows, ['Location', 'Album'])).toEqual([...rows, { privacy_key: 'Album', privacy_text: '' }]);
+  });
+});
+
+describe('starting what a preflight looked at', () => {
+  it('is the same call however often it is tried, and another one after another preflight', () => {
+    expect(onceOf('7')).toEqual(onceOf('7'));
+    expect(onceOf('7')).not.toEqual(onceOf('8'));
   });
 });

@@ -18,6 +18,14 @@ export function lackingKeys(items: readonly PreflightItem[]): string[] {
   return namesOf(items, 'privacy_missing');
 }
 
+/**
+ * onceOf lets a preflight be started once: when the answer was lost, starting it again - from the dialog, another step or
+ * after a reload - gets what the first call made. A call that was refused leaves nothing behind and may be repeated.
+ */
+export function onceOf(preflight: string) {
+  return { 'Idempotency-Key': `preflight-${preflight}` };
+}
+
 /** withKeys adds rows for keys that have none. */
 export function withKeys<R extends { privacy_key: string; privacy_text: string }>(
   rows: readonly R[],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkForm } from './rollout';
-import { emptyDraft, readDraft, stepOf, stepState, steps, told, untouched, writeDraft } from './wizard';
+import { emptyDraft, readDraft, stepOf, stepState, steps, told, untouched, withWishes, writeDraft } from './wizard';
 
 describe('a step of the wizard', () => {
   it('owns every field that the form can find wrong', () => {
@@ -43,6 +43,11 @@ describe('a draft', () => {
     expect(readDraft(writeDraft('ann', draft), 'ann')).toEqual(draft);
     expect(untouched(draft)).toBe(false);
     expect(untouched(readDraft(null, 'ann'))).toBe(true);
+  });
+  it('keeps what was written when another page asks for something', () => {
+    const wished = withWishes(draft, { appids: ['wx1'], targetMode: 'pick' }, 'version');
+    expect(wished.form).toEqual({ ...draft.form, appids: ['wx1'], targetMode: 'pick' });
+    expect(wished.left).toEqual(['template', 'targets']);
   });
   it('is not shown to another user', () => {
     expect(untouched(readDraft(writeDraft('ann', draft), 'bob'))).toBe(true);

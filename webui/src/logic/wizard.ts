@@ -79,6 +79,12 @@ export function emptyDraft(): Draft {
   return { form: emptyForm(), left: [], preflight: null };
 }
 
+/** withWishes puts what another page asks for on top of a draft; the steps before the given one need no look any more. */
+export function withWishes(draft: Draft, wishes: Partial<RolloutForm>, step: Step): Draft {
+  const left = [...new Set([...draft.left, ...steps.slice(0, steps.indexOf(step))])];
+  return { ...draft, form: { ...draft.form, ...wishes }, left };
+}
+
 export function untouched(draft: Draft): boolean {
   return JSON.stringify(draft) === JSON.stringify(emptyDraft());
 }

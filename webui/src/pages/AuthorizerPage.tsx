@@ -37,7 +37,7 @@ export default function AuthorizerPage() {
     const program = m.kind === 'miniprogram';
     const all: (Tab & { hidden?: boolean })[] = [
       { key: 'overview', title: t('merchants.tab.overview'), render: () => <MerchantOverview merchant={m} /> },
-      { key: 'own', title: t('merchants.tab.own'), render: () => <MerchantOwnData key={m.appid} merchant={m} /> },
+      { key: 'own', title: t('merchants.tab.own'), render: () => <MerchantOwnData merchant={m} /> },
       { key: 'notes', title: t('merchants.tab.notes'), render: () => <MerchantNotes appid={m.appid} /> },
       {
         key: 'releases',
@@ -129,6 +129,7 @@ export default function AuthorizerPage() {
             </div>
           )}
           <Tabs
+            key={appid}
             label={t('merchants.tabs')}
             tabs={tabs(merchant)}
             value={filter.tab}

@@ -13,6 +13,7 @@ import { Panel } from '../components/PageHead';
 import { ProblemPanel } from '../components/ProblemPanel';
 import { useCan } from '../components/session';
 import { toast } from '../components/toast';
+import { useTexts } from '../components/useTexts';
 import {
   dataUrl,
   isColor,
@@ -87,7 +88,8 @@ export function BrandingPanel({ component }: { component: Component }) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const may = useCan('operator');
-  const [color, setColor] = useState(component.color);
+  const { texts, set, saved } = useTexts({ color: component.color });
+  const { color } = texts;
   const [logo, setLogo] = useState<string | null>(null); // null: as it is; empty: none
   const [trouble, setTrouble] = useState<PictureTrouble | 'broken' | null>(null);
   const [busy, setBusy] = useState(false);
@@ -124,7 +126,7 @@ export function BrandingPanel({ component }: { component: Component }) {
     try {
       const answer = await call(api.PUT('/component', { body }));
       client.setQueryData(keys.component, answer);
-      setColor((now) => (now === color ? answer.color : now));
+      saved(texts, { color: answer.color });
       setLogo((now) => (now === logo ? null : now));
       toast.success(t('common.saved'));
     } catch (thrown) {
@@ -152,9 +154,9 @@ export function BrandingPanel({ component }: { component: Component }) {
                   className="colorpick"
                   value={shownColor}
                   aria-label={t('branding.colorPick')}
-                  onChange={(e) => setColor(e.target.value)}
+                  onChange={(e) => set({ color: e.target.value })}
                 />
-                <Input value={color} onChange={setColor} placeholder={usualColor} disabled={!may} />
+                <Input value={color} onChange={(v) => set({ color: v })} placeholder={usualColor} disabled={!may} />
               </span>
             </Field>
             <Field

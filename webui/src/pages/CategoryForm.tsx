@@ -10,7 +10,7 @@ import { Field } from '../components/Field';
 import { ProofPick } from '../components/ProofPick';
 import { QueryView } from '../components/QueryView';
 import { Segmented } from '../components/Segmented';
-import { type CategoryNode, categoryChoices } from '../logic/operations';
+import { type CategoryNode, categoryChoices, proofsOf, type Uploaded, withProofs } from '../logic/operations';
 import { useAsked } from './ProfileForms';
 
 /** Wanted is the category whose certificates are to be submitted again; second 0: one is to be added. */
@@ -35,11 +35,12 @@ function Form({ appid, wanted, own, onDone, nodes }: Props & { nodes: CategoryNo
   const choices = categoryChoices(nodes, again ? [] : own);
   const [value, setValue] = useState(again ? `${wanted.first}/${wanted.second}` : '');
   const [group, setGroup] = useState(0);
-  const [proofs, setProofs] = useState<Record<string, string[]>>({});
+  const [uploaded, setUploaded] = useState<Uploaded>({});
   const choice = choices.find((c) => `${c.first}/${c.second}` === value);
   const groups = choice?.node.proofs ?? [];
   const names = groups[group] ?? [];
-  const ready = choice !== undefined && names.every((name) => (proofs[name] ?? []).length > 0);
+  const proofs = (name: string) => proofsOf(uploaded, value, name);
+  const ready = choice !== undefined && names.every((name) => proofs(name).length > 0);
 
   function submit() {
     if (!choice) return;
@@ -48,7 +49,7 @@ function Form({ appid, wanted, own, onDone, nodes }: Props & { nodes: CategoryNo
       hint: t('ops.addCategoryHint'),
       ok: t('ops.submit'),
       run: async () => {
-        const certificates = names.flatMap((name) => (proofs[name] ?? []).map((media_id) => ({ name, media_id })));
+        const certificates = names.flatMap((name) => proofs(name).map((media_id) => ({ name, media_id })));
         const options = {
           params: { path: { appid } },
           body: { first: choice.first, second: choice.second, certificates },
@@ -84,7 +85,6 @@ function Form({ appid, wanted, own, onDone, nodes }: Props & { nodes: CategoryNo
             onPick={(picked) => {
               setValue(picked);
               setGroup(0);
-              setProofs({});
             }}
             label={t('ops.category')}
             placeholder={t('ops.chooseCategory')}
@@ -107,8 +107,8 @@ function Form({ appid, wanted, own, onDone, nodes }: Props & { nodes: CategoryNo
           appid={appid}
           name={`proof-${names.indexOf(name)}`}
           label={name}
-          value={proofs[name] ?? []}
-          onChange={(ids) => setProofs({ ...proofs, [name]: ids })}
+          value={proofs(name)}
+          onChange={(edit) => setUploaded((now) => withProofs(now, value, name, edit))}
           most={5}
         />
       ))}

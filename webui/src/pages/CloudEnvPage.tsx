@@ -240,7 +240,7 @@ function Shares({ env }: { env: CloudEnv }) {
   const [busy, setBusy] = useState(false);
   const home = `/cloud-envs/${encodeURIComponent(env.env)}`;
   const open = itemsOf(list).find((s) => s.id === id);
-  const close = () => void navigate({ pathname: home, search: window.location.search });
+  const close = () => void navigate({ pathname: home, search: window.location.search }, { replace: true });
 
   async function check() {
     setBusy(true);
@@ -365,7 +365,7 @@ function Shares({ env }: { env: CloudEnv }) {
         onClose={close}
       >
         {open ? (
-          <ShareView share={open} />
+          <ShareView key={open.id} share={open} />
         ) : list.data ? (
           <EmptyNote title={t('common.noMatches')} />
         ) : (
@@ -472,7 +472,7 @@ export default function CloudEnvPage() {
       <QueryView query={query} rows={6}>
         {() =>
           env ? (
-            <div className="stack">
+            <div className="stack" key={env.env}>
               <Panel>
                 <Pairs
                   brief

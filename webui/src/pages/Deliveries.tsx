@@ -264,9 +264,9 @@ export default function Deliveries() {
         testId="delivery-detail"
         title={t('deliveries.detail')}
         open={Boolean(id)}
-        onClose={() => void navigate(`/deliveries${window.location.search}`)}
+        onClose={() => void navigate(`/deliveries${window.location.search}`, { replace: true })}
       >
-        {id && <Detail id={id} />}
+        {id && <Detail key={id} id={id} />}
       </SidePanel>
     </>
   );

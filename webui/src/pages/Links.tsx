@@ -498,9 +498,9 @@ export default function Links() {
         testId="link-detail"
         title={t('links.title')}
         open={Boolean(id)}
-        onClose={() => void navigate(`/links${window.location.search}`)}
+        onClose={() => void navigate(`/links${window.location.search}`, { replace: true })}
       >
-        {id && <OneLink id={id} />}
+        {id && <OneLink key={id} id={id} />}
       </SidePanel>
     </>
   );

@@ -57,7 +57,8 @@ function BindForm({ appid }: { appid: string }) {
       const tester = await call(
         api.POST('/authorizers/{appid}/testers', { params: { path: { appid } }, body: { wechatid: id.trim() } }),
       );
-      setId('');
+      // What was typed meanwhile is the next one.
+      setId((now) => (now === id ? '' : now));
       await client.invalidateQueries({ queryKey: testersQuery(appid).queryKey });
       toast.success(t(tester.userstr ? 'ops.bound' : 'ops.boundUnknown'));
     } catch (thrown) {

@@ -33,7 +33,7 @@ function RenameForm({ appid }: { appid: string }) {
     try {
       const params = { path: { appid } };
       await call(api.PUT('/authorizers/{appid}/trial-name', { params, body: { name: name.trim() } }));
-      setName('');
+      setName((now) => (now === name ? '' : now)); // what was typed meanwhile is the next name
       toast.success(t('ops.renamed'));
       await client.invalidateQueries({ queryKey: keys.authorizer(appid) });
     } catch (thrown) {

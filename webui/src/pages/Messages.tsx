@@ -305,9 +305,9 @@ export default function Messages() {
         testId="message-detail"
         title={t('messages.detail')}
         open={Boolean(id)}
-        onClose={() => void navigate(`/messages${window.location.search}`)}
+        onClose={() => void navigate(`/messages${window.location.search}`, { replace: true })}
       >
-        {id && <MessageDetail id={id} />}
+        {id && <MessageDetail key={id} id={id} />}
       </SidePanel>
     </>
   );

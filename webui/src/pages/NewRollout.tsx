@@ -9,7 +9,19 @@ import { useConfirm } from '../components/Confirm';
 import { itemsOf } from '../components/DataList';
 import { PageHead } from '../components/PageHead';
 import { checkForm, domainKinds } from '../logic/rollout';
-import { isStep, type Step, stepAfter, stepBefore, stepOf, stepState, steps, told } from '../logic/wizard';
+import {
+  type Draft,
+  emptyDraft,
+  isStep,
+  type Step,
+  stepAfter,
+  stepBefore,
+  stepOf,
+  stepState,
+  steps,
+  told,
+  withWishes,
+} from '../logic/wizard';
 import { AuditStep } from './newrollout/AuditStep';
 import { CheckStep } from './newrollout/CheckStep';
 import type { Change, PartProps } from './newrollout/parts';
@@ -79,7 +91,7 @@ export default function NewRollout() {
     appids: params.getAll('appid').filter((a) => a !== ''),
     below: params.get('below'),
   }));
-  const { draft, setDraft, restored, discard, end } = useDraft(wished.any);
+  const { draft, setDraft, restored, discard, end } = useDraft();
   const [problem, setProblem] = useState<Problem | null>(null);
   const body = useRef<HTMLDivElement>(null);
   const templates = useInfiniteQuery(templatesQuery);
@@ -89,7 +101,10 @@ export default function NewRollout() {
 
   const change: Change = useCallback(
     (part) => {
-      setDraft((old) => ({ ...old, form: { ...old.form, ...part } }));
+      setDraft((old) => ({
+        ...old,
+        form: { ...old.form, ...(typeof part === 'function' ? part(old.form) : part) },
+      }));
       setProblem(null);
     },
     [setDraft],
@@ -102,18 +117,20 @@ export default function NewRollout() {
       ? null
       : templates.data && (itemsOf(templates).find((tpl) => String(tpl.template_id) === wished.template) ?? null);
   const ready = wished.any && named !== undefined;
+  const wish = useRef<(old: Draft) => Draft>((old) => old);
   useEffect(() => {
     if (!ready || taken.current) return;
     taken.current = true;
-    change({
+    const asked = {
       ...(named ? fromTemplate(named) : {}),
-      ...(wished.appids.length > 0 ? { appids: wished.appids } : {}),
+      ...(wished.appids.length > 0 ? { targetMode: 'pick' as const, appids: wished.appids, below_version: '' } : {}),
       ...(wished.below ? { targetMode: 'all' as const, below_version: wished.below } : {}),
-    });
+    };
     const step = !named ? 'template' : wished.appids.length > 0 ? 'version' : 'targets';
-    setDraft((old) => ({ ...old, left: steps.slice(0, steps.indexOf(step)) }));
+    wish.current = (old) => withWishes(old, asked, step);
+    setDraft(wish.current);
     setParams({ step }, { replace: true });
-  }, [ready, named, wished, change, setDraft, setParams]);
+  }, [ready, named, wished, setDraft, setParams]);
 
   const errors = checkForm(form);
   const fromServer = problem ? fieldErrors(problem, serverFields) : {};
@@ -177,7 +194,7 @@ export default function NewRollout() {
                     ok: t('wizard.discard'),
                     danger: true,
                     run: async () => {
-                      discard();
+                      discard(wish.current(emptyDraft()));
                       setProblem(null);
                       setParams({}, { replace: true });
                     },

@@ -19,7 +19,9 @@ import { useCan } from '../components/session';
 import { TextArea } from '../components/TextArea';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
+import { useTexts } from '../components/useTexts';
 import { difference } from '../logic/domains';
+import { notSent, type Texts } from '../logic/edited';
 import { oneOf } from '../logic/oneof';
 import { splitList } from '../logic/text';
 import { ticketTone } from '../logic/ticket';
@@ -33,14 +35,14 @@ function useSave() {
   const client = useQueryClient();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
-  async function save(body: ComponentUpdate, then?: () => void) {
+  async function save(body: ComponentUpdate, then: (answer: Component) => void) {
     setBusy(true);
     setProblem(null);
     try {
       const answer = await call(api.PUT('/component', { body }));
       client.setQueryData(keys.component, answer);
       toast.success(t('common.saved'));
-      then?.();
+      then(answer);
     } catch (thrown) {
       setProblem(asProblem(thrown));
     } finally {
@@ -50,20 +52,38 @@ function useSave() {
   return { busy, problem, save };
 }
 
+/** Disputed says that somebody else saved what is edited here. */
+function Disputed({ onTake }: { onTake: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <div className="banner" role="status" data-testid="platform-conflict">
+      {t('platform.changedMeanwhile')}{' '}
+      <button type="button" className="plainbutton" onClick={onTake}>
+        {t('merchants.takeTheirs')}
+      </button>
+    </div>
+  );
+}
+
+function accountTexts(component: Component) {
+  const { name, description } = component;
+  return { name, description, return_url_allowlist: (component.return_url_allowlist ?? []).join('\n') };
+}
+
 function AccountPanel({ component }: { component: Component }) {
   const { t } = useTranslation();
   const may = useCan('operator');
-  const [name, setName] = useState(component.name);
-  const [description, setDescription] = useState(component.description);
-  const stored = (component.return_url_allowlist ?? []).join('\n');
-  const [allowlist, setAllowlist] = useState(stored);
+  const { texts, changed, disputed, set, takeTheirs, saved } = useTexts(accountTexts(component));
   const { busy, problem, save } = useSave();
   const byField = problem ? fieldErrors(problem, ['name', 'description', 'return_url_allowlist']) : {};
-  const changed = name !== component.name || description !== component.description || allowlist !== stored;
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    void save({ name: name.trim(), description: description.trim(), return_url_allowlist: splitList(allowlist) });
+    const body: ComponentUpdate = {};
+    if (changed.includes('name')) body.name = texts.name.trim();
+    if (changed.includes('description')) body.description = texts.description.trim();
+    if (changed.includes('return_url_allowlist')) body.return_url_allowlist = splitList(texts.return_url_allowlist);
+    void save(body, (answer) => saved(texts, accountTexts(answer)));
   }
 
   return (
@@ -78,10 +98,15 @@ function AccountPanel({ component }: { component: Component }) {
       <form onSubmit={submit}>
         <fieldset className="form bare" disabled={!may}>
           <Field name="platform-name" label={t('platform.name')} error={byField.name}>
-            <Input value={name} onChange={setName} placeholder="" disabled={!may} />
+            <Input value={texts.name} onChange={(name) => set({ name })} placeholder="" disabled={!may} />
           </Field>
           <Field name="platform-description" label={t('platform.description')} error={byField.description}>
-            <Input value={description} onChange={setDescription} placeholder="" disabled={!may} />
+            <Input
+              value={texts.description}
+              onChange={(description) => set({ description })}
+              placeholder=""
+              disabled={!may}
+            />
           </Field>
           <Field
             name="allowlist"
@@ -89,12 +114,23 @@ function AccountPanel({ component }: { component: Component }) {
             hint={t('platform.allowlistHint')}
             error={byField.return_url_allowlist}
           >
-            <TextArea code rows={3} value={allowlist} onChange={setAllowlist} />
+            <TextArea
+              code
+              rows={3}
+              value={texts.return_url_allowlist}
+              onChange={(return_url_allowlist) => set({ return_url_allowlist })}
+            />
           </Field>
+          {disputed && !busy && <Disputed onTake={takeTheirs} />}
           {problem && problem.errors.length === 0 && <ProblemPanel error={problem} />}
           {may && (
             <div>
-              <Button type="submit" loading={busy} disabled={!changed} data-testid="save-account">
+              <Button
+                type="submit"
+                loading={busy}
+                disabled={changed.length === 0 || disputed}
+                data-testid="save-account"
+              >
                 {t('common.save')}
               </Button>
             </div>
@@ -108,7 +144,7 @@ function AccountPanel({ component }: { component: Component }) {
 function CredentialsPanel({ component }: { component: Component }) {
   const { t } = useTranslation();
   const may = useCan('admin');
-  const [typed, setTyped] = useState<Record<string, string>>({});
+  const [typed, setTyped] = useState<Texts>({});
   const { busy, problem, save } = useSave();
   const byField = problem ? fieldErrors(problem, secrets) : {};
   const given = secrets.filter((s) => (typed[s] ?? '').trim() !== '');
@@ -117,7 +153,8 @@ function CredentialsPanel({ component }: { component: Component }) {
     event.preventDefault();
     const body: ComponentUpdate = {};
     for (const s of given) body[s] = typed[s]?.trim();
-    void save(body, () => setTyped({}));
+    // What was typed meanwhile stays.
+    void save(body, () => setTyped((now) => notSent(typed, now)));
   }
 
   return (
@@ -485,32 +522,40 @@ function DomainProblems({ domains }: { domains: PlatformDomains }) {
   );
 }
 
+function domainTexts(domains: PlatformDomains) {
+  return { server: (domains.server ?? []).join('\n'), webview: (domains.webview ?? []).join('\n') };
+}
+
 function DomainsForm({ domains }: { domains: PlatformDomains }) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const confirm = useConfirm();
   const may = useCan('operator');
-  const storedServer = (domains.server ?? []).join('\n');
-  const storedWebview = (domains.webview ?? []).join('\n');
-  const [server, setServer] = useState(storedServer);
-  const [webview, setWebview] = useState(storedWebview);
-  const changed = server !== storedServer || webview !== storedWebview;
+  const { texts, changed, disputed, set, takeTheirs, saved } = useTexts(domainTexts(domains));
+  const { server, webview } = texts;
   return (
     <fieldset className="form bare" disabled={!may}>
       <div className="form__row">
         <Field name="domains-server" label={t('platform.server')}>
-          <TextArea code rows={4} value={server} onChange={setServer} placeholder="api.example.com" />
+          <TextArea code rows={4} value={server} onChange={(v) => set({ server: v })} placeholder="api.example.com" />
         </Field>
         <Field name="domains-webview" label={t('platform.webview')}>
-          <TextArea code rows={4} value={webview} onChange={setWebview} placeholder="shop.example.com" />
+          <TextArea
+            code
+            rows={4}
+            value={webview}
+            onChange={(v) => set({ webview: v })}
+            placeholder="shop.example.com"
+          />
         </Field>
       </div>
       <DomainProblems domains={domains} />
       <Copies domains={domains} />
+      {disputed && <Disputed onTake={takeTheirs} />}
       {may && (
         <div>
           <Button
-            disabled={!changed}
+            disabled={changed.length === 0 || disputed}
             data-testid="save-domains"
             onClick={() =>
               confirm({
@@ -524,8 +569,7 @@ function DomainsForm({ domains }: { domains: PlatformDomains }) {
                     }),
                   );
                   client.setQueryData(keys.domains, answer);
-                  setServer((answer.server ?? []).join('\n'));
-                  setWebview((answer.webview ?? []).join('\n'));
+                  saved(texts, domainTexts(answer));
                   toast.success(t('common.saved'));
                 },
               })

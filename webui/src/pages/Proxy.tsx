@@ -15,6 +15,7 @@ import { QueryView } from '../components/QueryView';
 import { ToneTag } from '../components/StateTag';
 import { useCan } from '../components/session';
 import { toast } from '../components/toast';
+import { useTexts } from '../components/useTexts';
 import { milliseconds, upstreamFault } from '../logic/rules';
 
 /** reserved are the first parts of addresses that the proxy never passes on. */
@@ -37,7 +38,8 @@ function Setting({ setting }: { setting: ProxySetting }) {
   const may = useCan('operator');
   // What comes from the environment is not copied into the setting by saving.
   const stored = setting.source === 'stored' ? setting.upstream : '';
-  const [upstream, setUpstream] = useState(stored);
+  const { texts, set, saved } = useTexts({ upstream: stored });
+  const { upstream } = texts;
   const [busy, setBusy] = useState<'' | 'save' | 'check'>('');
   const [problem, setProblem] = useState<Problem | null>(null);
   const [check, setCheck] = useState<ProxyCheck | null>(null);
@@ -49,7 +51,7 @@ function Setting({ setting }: { setting: ProxySetting }) {
   async function put(enabled: boolean, to: string) {
     const answer = await call(api.PUT('/proxy', { body: { enabled, upstream: to } }));
     client.setQueryData(keys.proxy, answer);
-    if (answer.source === 'stored') setUpstream(to === '' ? '' : answer.upstream);
+    saved({ upstream: to }, { upstream: answer.source === 'stored' ? answer.upstream : '' });
     setProblem(null);
   }
 
@@ -155,7 +157,7 @@ function Setting({ setting }: { setting: ProxySetting }) {
               <Input
                 value={upstream}
                 onChange={(v) => {
-                  setUpstream(v);
+                  set({ upstream: v });
                   setCheck(null);
                   setProblem(null);
                 }}

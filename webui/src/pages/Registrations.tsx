@@ -534,9 +534,9 @@ export default function Registrations() {
         testId="registration-detail"
         title={t('registrations.title')}
         open={Boolean(id)}
-        onClose={() => void navigate(`/registrations${window.location.search}`)}
+        onClose={() => void navigate(`/registrations${window.location.search}`, { replace: true })}
       >
-        {id && <OneRegistration id={id} />}
+        {id && <OneRegistration key={id} id={id} />}
       </SidePanel>
     </>
   );

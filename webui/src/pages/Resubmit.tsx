@@ -107,7 +107,7 @@ export function Resubmit({ ids: first, nameOf, onClose }: Props) {
           accept={images}
           most={5}
           value={form.pictures}
-          onChange={(pictures) => change({ pictures })}
+          onChange={(edit) => setForm((now) => ({ ...now, pictures: edit(now.pictures) }))}
         />
       </Field>
       <Field name="preview" group label={t('audits.form.preview')} hint={t('audits.form.previewHint')}>
@@ -117,7 +117,7 @@ export function Resubmit({ ids: first, nameOf, onClose }: Props) {
           accept={[...images, 'video/mp4']}
           most={10}
           value={form.preview}
-          onChange={(preview) => change({ preview })}
+          onChange={(edit) => setForm((now) => ({ ...now, preview: edit(now.preview) }))}
         />
       </Field>
       <Field name="order-path" label={t('audits.form.orderPath')}>

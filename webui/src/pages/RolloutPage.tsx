@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useParams } from 'react-router-dom';
 import { DownloadIcon } from 'tdesign-icons-react';
+import { Checkbox } from 'tdesign-react';
 import { api, call } from '../api/client';
 import { keys, rolloutQuery } from '../api/queries';
 import type { Rollout } from '../api/types';
@@ -27,7 +28,8 @@ import { RolloutRollback } from './RolloutRollback';
 import { StrategyWords, WindowWords } from './StrategyWords';
 import { SubmissionView } from './SubmissionView';
 
-function post(action: RolloutAction, id: string) {
+/** post does it; withdraw is for cancel alone: audits under way are taken back. */
+function post(action: RolloutAction, id: string, withdraw: boolean) {
   const params = { path: { id } };
   switch (action) {
     case 'pause':
@@ -35,7 +37,7 @@ function post(action: RolloutAction, id: string) {
     case 'resume':
       return call(api.POST('/rollouts/{id}/resume', { params }));
     case 'cancel':
-      return call(api.POST('/rollouts/{id}/cancel', { params }));
+      return call(api.POST('/rollouts/{id}/cancel', { params: { ...params, query: { withdraw } } }));
     case 'retry-failed':
       return call(api.POST('/rollouts/{id}/retry-failed', { params }));
   }
@@ -47,28 +49,51 @@ function Actions({ rollout }: { rollout: Rollout }) {
   const confirm = useConfirm();
   const may = useCan('operator');
   if (!may) return null;
+
+  function ask(action: RolloutAction) {
+    const auditing = action === 'cancel' ? (rollout.counts.auditing ?? 0) : 0;
+    let withdraw = false;
+    confirm({
+      title: t(`rollouts.confirm.${action}`),
+      hint: (
+        <div className="stack stack--tight">
+          <p>{t(`rollouts.confirmHint.${action}`)}</p>
+          {auditing > 0 && (
+            <>
+              <p>{t('rollouts.auditsGoOn', { n: auditing })}</p>
+              <div data-testid="cancel-withdraw">
+                <Checkbox
+                  onChange={(on) => {
+                    withdraw = on;
+                  }}
+                >
+                  {t('rollouts.withdrawAudits')}
+                </Checkbox>
+              </div>
+            </>
+          )}
+        </div>
+      ),
+      ok: t(`rollouts.actions.${action}`),
+      danger: action === 'cancel',
+      run: async () => {
+        await post(action, rollout.id, withdraw);
+        await Promise.all([
+          client.invalidateQueries({ queryKey: keys.rollouts }),
+          client.invalidateQueries({ queryKey: keys.submissions }),
+        ]);
+        toast.success(t('common.done'));
+      },
+    });
+  }
+
   return rolloutActionsFor(rollout.state, rollout.counts).map((action) => (
     <Button
       key={action}
       variant={action === 'resume' ? 'base' : 'outline'}
       theme={action === 'cancel' ? 'danger' : action === 'resume' ? 'primary' : 'default'}
       data-testid={`rollout-${action}`}
-      onClick={() =>
-        confirm({
-          title: t(`rollouts.confirm.${action}`),
-          hint: t(`rollouts.confirmHint.${action}`),
-          ok: t(`rollouts.actions.${action}`),
-          danger: action === 'cancel',
-          run: async () => {
-            await post(action, rollout.id);
-            await Promise.all([
-              client.invalidateQueries({ queryKey: keys.rollouts }),
-              client.invalidateQueries({ queryKey: keys.submissions }),
-            ]);
-            toast.success(t('common.done'));
-          },
-        })
-      }
+      onClick={() => ask(action)}
     >
       {t(`rollouts.actions.${action}`)}
     </Button>
@@ -259,9 +284,9 @@ export default function RolloutPage() {
         testId="submission-detail"
         title={t('submission.drawer')}
         open={Boolean(sid)}
-        onClose={() => void navigate(`/rollouts/${id}${window.location.search}`)}
+        onClose={() => void navigate(`/rollouts/${id}${window.location.search}`, { replace: true })}
       >
-        {sid && <SubmissionView id={sid} />}
+        {sid && <SubmissionView key={sid} id={sid} />}
       </SidePanel>
     </>
   );

@@ -2,7 +2,7 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tansta
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router-dom';
-import { api, call, newIdempotencyKey } from '../api/client';
+import { api, call } from '../api/client';
 import { preflightItemsQuery, preflightQuery } from '../api/planning';
 import { keys } from '../api/queries';
 import type { Preflight, PreflightItem, Rollout } from '../api/types';
@@ -14,6 +14,7 @@ import { ProblemPanel } from '../components/ProblemPanel';
 import { Progress } from '../components/Progress';
 import { EmptyNote, Loading } from '../components/QueryView';
 import { Segmented } from '../components/Segmented';
+import { onceOf } from '../logic/preflight';
 import { Blockers } from './newrollout/Blockers';
 
 function Way({ item }: { item: PreflightItem }) {
@@ -121,7 +122,6 @@ export function RolloutRollback({ rollout }: { rollout: Rollout }) {
   const run = useQuery(preflightQuery(id)).data;
 
   function start(ready: number) {
-    const key = newIdempotencyKey();
     confirm({
       title: t('board.rollbackConfirm', { n: ready }),
       hint: t('board.rollbackHint'),
@@ -130,7 +130,7 @@ export function RolloutRollback({ rollout }: { rollout: Rollout }) {
       run: async () => {
         const made = await call(
           api.POST('/rollouts/{id}/rollback', {
-            params: { ...params, header: { 'Idempotency-Key': key } },
+            params: { ...params, header: onceOf(id) },
             body: { preflight_id: id },
           }),
         );

@@ -331,7 +331,7 @@ export default function Users() {
   const ownId = session.data?.user.id;
   if (!may) return <NeedsRole title={t('users.title')} needs="admin" />;
 
-  const close = () => void navigate('/users');
+  const close = () => void navigate('/users', { replace: true });
   const columns: Column<User>[] = [
     {
       key: 'name',

@@ -62,7 +62,7 @@ function More(props: PartProps) {
           accept={images}
           most={5}
           value={form.feedback_stuff}
-          onChange={(feedback_stuff) => change({ feedback_stuff })}
+          onChange={(edit) => change((now) => ({ feedback_stuff: edit(now.feedback_stuff) }))}
         />
         <FieldError text={errorOf('audit.feedback_stuff')} />
       </Field>
@@ -110,7 +110,7 @@ export function AuditStep(props: PartProps) {
             accept={[...images, 'video/mp4']}
             most={10}
             value={form.preview}
-            onChange={(preview) => change({ preview })}
+            onChange={(edit) => change((now) => ({ preview: edit(now.preview) }))}
           />
           <FieldError text={errorOf('audit.preview_info')} />
         </Field>

@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router-dom';
-import { api, call, newIdempotencyKey } from '../../api/client';
+import { api, call } from '../../api/client';
 import { preflightQuery } from '../../api/planning';
 import { asProblem, type Problem } from '../../api/problem';
 import { keys } from '../../api/queries';
@@ -12,7 +12,7 @@ import { Panel } from '../../components/PageHead';
 import { ProblemPanel } from '../../components/ProblemPanel';
 import { useCan } from '../../components/session';
 import { toast } from '../../components/toast';
-import { withKeys } from '../../logic/preflight';
+import { onceOf, withKeys } from '../../logic/preflight';
 import { toRequest } from '../../logic/rollout';
 import { type Draft, type Step, stepOf } from '../../logic/wizard';
 import { PreflightResult } from './PreflightResult';
@@ -85,16 +85,14 @@ export function CheckStep(props: Props) {
 
   function start() {
     if (!found || !done) return;
-    const key = newIdempotencyKey();
+    const header = onceOf(found.id);
     confirm({
       title: t('newRollout.startConfirm', { n: found.total, version: form.user_version }),
       hint: t('newRollout.startHint', { ready: found.ready, blocked: found.blocked }),
       ok: form.start_at ? t('wizard.startScheduled') : t('newRollout.start'),
       run: async () => {
         try {
-          const made = await call(
-            api.POST('/rollouts', { body: toRequest(form), params: { header: { 'Idempotency-Key': key } } }),
-          );
+          const made = await call(api.POST('/rollouts', { body: toRequest(form), params: { header } }));
           await client.invalidateQueries({ queryKey: keys.rollouts });
           toast.success(made.state === 'scheduled' ? t('newRollout.scheduled') : t('newRollout.started'));
           onStarted();

@@ -14,10 +14,10 @@ function kept(user: string): Draft {
 }
 
 /** useDraft holds the rollout being written; it outlives leaving the page and reloading, in this tab. */
-export function useDraft(afresh: boolean) {
+export function useDraft() {
   const { data: session } = useQuery(sessionQuery);
   const user = session?.user.username ?? '';
-  const [draft, setDraft] = useState<Draft>(() => (afresh ? emptyDraft() : kept(user)));
+  const [draft, setDraft] = useState<Draft>(() => kept(user));
   const [restored, setRestored] = useState(() => !untouched(draft));
   const over = useRef(false);
 
@@ -41,8 +41,8 @@ export function useDraft(afresh: boolean) {
     }
   }
 
-  function discard() {
-    setDraft(emptyDraft());
+  function discard(to: Draft) {
+    setDraft(to);
     setRestored(false);
   }
 
