@@ -283,17 +283,20 @@ test('an environment is made and shared with a mini program, whose administrator
   const env = page.url().split('/').at(-1) ?? '';
 
   await page.getByTestId('new-share').click();
-  const option = page.locator('[data-testid^="merchant-option-"]').first();
-  const appid = ((await option.getAttribute('data-testid')) ?? '').replace('merchant-option-', '');
-  await option.locator('label').click();
+  const options = page.locator('[data-testid^="merchant-option-"]');
+  await expect(options.nth(1)).toBeVisible();
+  const ids = await options.evaluateAll((all) => all.map((o) => o.getAttribute('data-testid') ?? ''));
+  const [other = '', appid = ''] = ids.map((id) => id.replace('merchant-option-', ''));
+  await options.first().locator('label').click();
   // Enter looks for another merchant; nothing is shared by it.
   const search = page.getByTestId('merchant-search').locator('input');
   await search.fill(appid);
   await search.press('Enter');
-  await expect(page.locator('[data-testid^="merchant-option-"]')).toHaveCount(1);
-  await expect(page.getByTestId('picked-count')).toContainText('1');
+  await page.getByTestId('merchant-picker').getByRole('button', { name: '清空' }).click();
+  await page.getByTestId(`merchant-option-${appid}`).locator('label').click();
   await page.getByTestId('share-env').click();
   await page.getByTestId(`open-share-${appid}`).click();
+  await expect(page.getByTestId(`open-share-${other}`)).toHaveCount(0);
   const detail = page.getByTestId('share-detail');
   await expect(detail.getByTestId('share-qr')).toBeVisible();
   await shot(page, '119-share');

@@ -133,6 +133,9 @@ test('a blocked canary says who waits for it, and the others go on with it or wi
   await page.getByTestId('rollout-cancel').click();
   await page.getByTestId('cancel-withdraw').locator('label').click();
   await shot(page, '68-cancel-withdraw');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await shot(page, '69-cancel-withdraw-phone');
+  await page.setViewportSize({ width: 1440, height: 900 });
   await confirm(page);
   await untilAll(page, rollout.id, others, ['canceled']);
   const withdrawn = (await submissions(page, rollout.id)).find((s) => s.appid === others[0]);

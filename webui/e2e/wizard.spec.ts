@@ -134,6 +134,10 @@ test('settings are saved for next time, and missing domains are added to the pla
   await expect(page.getByTestId('platform-conflict')).toBeVisible();
   await expect(page.getByTestId('save-domains')).toBeDisabled();
   await shot(page, '36-platform-conflict');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByTestId('platform-conflict').scrollIntoViewIfNeeded();
+  await shot(page, '37-platform-conflict-phone');
+  await page.setViewportSize({ width: 1440, height: 900 });
   await page.getByTestId('platform-conflict').locator('button').click();
   await expect(field(page, 'domains-server')).toHaveValue(new RegExp(`second-${host}`));
   await expect(page.getByTestId('platform-conflict')).toHaveCount(0);
