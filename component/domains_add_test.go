@@ -125,9 +125,18 @@ func TestOtherFilesDoNotWaitForTheDatabase(t *testing.T) {
 		assert.NoError(t, res.Body.Close())
 		return res.StatusCode
 	}
+	served := func(path string) {
+		t.Helper()
+		// A machine under load may not answer within the limit; then the pause after that has to pass first.
+		require.Eventually(t, func() bool {
+			p.clock.Add(2 * confirmPause)
+			return get(path) == http.StatusOK
+		}, 20*time.Second, 10*time.Millisecond, path)
+	}
 	require.Equal(t, http.StatusNotFound, get("/first.txt"))
 	keep("first.txt")
-	require.Equal(t, http.StatusOK, get("/first.txt"), "WeChat looks right after it was fetched, at any replica")
+	served("/first.txt") // WeChat looks right after it was fetched, at any replica
+	before := strings.Count(p.logs.String(), "confirm file not read")
 
 	tx, err := p.pool.Begin(t.Context())
 	require.NoError(t, err)
@@ -138,13 +147,12 @@ func TestOtherFilesDoNotWaitForTheDatabase(t *testing.T) {
 		group.Go(func() { assert.Equal(t, http.StatusNotFound, get("/index.html")) })
 	}
 	group.Wait()
-	assert.Equal(t, 1, strings.Count(p.logs.String(), "confirm file not read"), "one look for all")
+	assert.Equal(t, before+1, strings.Count(p.logs.String(), "confirm file not read"), "one look for all")
 	assert.Equal(t, http.StatusOK, get("/first.txt"), "the last one read")
 	require.NoError(t, tx.Rollback(t.Context()))
 
 	keep("second.txt")
 	assert.Equal(t, http.StatusNotFound, get("/second.txt"), "the database is left alone for a while")
-	p.clock.Add(10 * time.Second)
-	assert.Equal(t, http.StatusOK, get("/second.txt"))
+	served("/second.txt")
 	assert.Equal(t, http.StatusNotFound, get("/first.txt"))
 }
