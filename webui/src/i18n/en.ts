@@ -171,7 +171,8 @@ export const en: typeof zhCN = {
       cancel: 'Merchants not yet released stop; released ones stay. This cannot be undone.',
       'retry-failed': 'Goes on at the first unfinished step; rejected ones submit their present trial version again.',
     },
-    auditsGoOn: 'In review now: {{n}}. Unless withdrawn they stay in review at WeChat, and what is approved is not released.',
+    auditsGoOn:
+      'In review now: {{n}}. Unless withdrawn they stay in review at WeChat, and what is approved is not released.',
     withdrawAudits: 'Withdraw them from review: at most 5 times a day and 10 times a month for one mini program.',
   },
   submission: {
