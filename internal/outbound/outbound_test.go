@@ -212,7 +212,7 @@ func fullPort(t *testing.T) int {
 		}
 		t.Cleanup(func() { _ = conn.Close() })
 	}
-	t.Skip("the backlog of this system has no end")
+	require.Fail(t, "a listener without a backlog took 64 connections")
 	return 0
 }
 
