@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -224,9 +226,38 @@ func (w *world) spawnProgram(path string, args ...string) *process {
 	cmd.Stdout, cmd.Stderr = w.output, w.output
 	require.NoError(w.t, cmd.Start())
 	p := &process{cmd: cmd, done: make(chan error, 1)}
-	go func() { p.done <- cmd.Wait() }()
-	w.t.Cleanup(func() { _ = cmd.Process.Kill() })
+	ended := make(chan struct{})
+	go func() {
+		p.done <- cmd.Wait()
+		close(ended)
+	}()
+	dataDir := w.env["DATA_DIR"]
+	w.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+		waitForPrivateDatabase(w.t, dataDir)
+	})
 	return p
+}
+
+// waitForPrivateDatabase returns when no process of a private database is left in dataDir. The database of a killed
+// program ends by itself, but writes everything out before: into a directory that must not be removed meanwhile.
+func waitForPrivateDatabase(tb testing.TB, dataDir string) {
+	tb.Helper()
+	file, err := os.Open(filepath.Join(dataDir, "postgres.lock")) //nolint:gosec // the test's own
+	if errors.Is(err, os.ErrNotExist) {
+		return // it has none
+	}
+	require.NoError(tb, err)
+	defer file.Close() //nolint:errcheck // only locked
+	locked := make(chan error, 1)
+	go func() { locked <- syscall.Flock(int(file.Fd()), syscall.LOCK_EX) }()
+	select {
+	case err := <-locked:
+		require.NoError(tb, err)
+	case <-time.After(time.Minute):
+		tb.Error("the private database of a killed program does not end")
+	}
 }
 
 func (w *world) waitReady() {

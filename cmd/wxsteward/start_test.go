@@ -57,6 +57,7 @@ func launch(t *testing.T, steward, business string, args ...string) *launched {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
 		}
+		<-l.done // nothing is written into the directory that is removed next
 	})
 	return l
 }

@@ -166,6 +166,14 @@ func runChild(t *testing.T, dir string, as *syscall.Credential) (p program, firs
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait()
+		// Its server ends by itself, but writes everything out before: into a directory that is removed next.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+		defer cancel()
+		if lock, err := lockServer(ctx, dir, func() error { return nil }); err != nil {
+			t.Error(err)
+		} else {
+			_ = lock.Close() // only waited for
+		}
 	})
 	require.True(t, p.lines.Scan(), "the child says nothing")
 	return p, p.lines.Text()
