@@ -68,20 +68,21 @@ type EventHandler interface {
 
 // Service is the platform account. Make it with New; it is safe for concurrent use once the handlers are set.
 type Service struct {
-	cfg      Config
-	deps     Deps
-	log      *slog.Logger
-	now      func() time.Time
-	handlers []EventHandler
-	forward  Forwarder // nil: nobody
-	names    nameMerchants
-	checks   []func(context.Context) Check
-	ciphers  cipherCache
-	confirm  confirmCache
-	mailbox  mailbox
-	news     news
-	refused  refusals
-	rates    rateCounter
+	cfg       Config
+	deps      Deps
+	log       *slog.Logger
+	now       func() time.Time
+	handlers  []EventHandler
+	forward   Forwarder // nil: nobody
+	names     nameMerchants
+	checks    []func(context.Context) Check
+	ciphers   cipherCache
+	confirm   confirmCache
+	mailbox   mailbox
+	newcomers newcomers
+	news      news
+	refused   refusals
+	rates     rateCounter
 }
 
 // New makes the service. Nothing runs before RegisterJobs and the routes are in place.

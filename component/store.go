@@ -263,7 +263,7 @@ func isNoPartition(err error) bool {
 func (s *Service) tryCommit(ctx context.Context, messages []*waiting) (outcomes []outcome, err error) {
 	began := time.Now()
 	if following, ok := s.following(messages); ok { // then the statement is the transaction, which saves three ways to the database
-		if outcomes, err = insertMessages(ctx, s.deps.DB, messages, following); err != nil {
+		if outcomes, err = s.insert(ctx, messages, following); err != nil {
 			return nil, err
 		}
 		if following.Clause != "" {
@@ -358,12 +358,35 @@ func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, fo
 	if following.Clause != "" {
 		q = fresh + `, stored AS (` + insert + `), following AS (` + following.Clause + `) SELECT id, dedupe_key FROM stored`
 	}
+	states := make(postgres.Texts, len(messages))
+	for i, w := range messages {
+		states[i] = w.State
+	}
+	rows, err := db.Query(ctx, q, slices.Concat(columnsOf(messages), []any{states}, following.Args)...)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([]outcome, len(messages))
+	var id int64
+	var key []byte
+	_, err = pgx.ForEachRow(rows, []any{&id, &key}, func() error {
+		i, found := slices.BinarySearchFunc(messages, key, func(w *waiting, key []byte) int { return bytes.Compare(w.dedupeKey, key) })
+		if found {
+			outcomes[i] = outcome{id: id, isNew: true}
+		}
+		return nil
+	})
+	return outcomes, err
+}
+
+// columnsOf gives the thirteen columns of messages that statements which store them begin with.
+func columnsOf(messages []*waiting) []any {
 	n := len(messages)
-	const columns = 10
-	all := make([]string, columns*n)
-	texts := func(column int) []string { return all[column*n : (column+1)*n] }
+	const columns = 9
+	all := make(postgres.Texts, columns*n)
+	texts := func(column int) postgres.Texts { return all[column*n : (column+1)*n] }
 	// Columns that most messages leave empty are not sent where all do.
-	rarely := func(column int) []string {
+	rarely := func(column int) postgres.Texts {
 		if slices.ContainsFunc(texts(column), func(t string) bool { return t != "" }) {
 			return texts(column)
 		}
@@ -375,7 +398,7 @@ func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, fo
 		boxes = make([][]byte, n)
 	}
 	for i, w := range messages {
-		for column, text := range [columns]string{w.Channel, w.AppID, w.InfoType, w.MsgType, w.Event, w.FromUser, w.ToUser, w.MsgID, w.maskedBody, w.State} {
+		for column, text := range [columns]string{w.Channel, w.AppID, w.InfoType, w.MsgType, w.Event, w.FromUser, w.ToUser, w.MsgID, w.maskedBody} {
 			all[column*n+i] = text
 		}
 		created[i], received[i], keys[i] = nullTime(w.CreatedAt), w.ReceivedAt, w.dedupeKey
@@ -383,24 +406,10 @@ func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, fo
 			boxes[i] = w.secretBody
 		}
 	}
-	args := append([]any{
+	return []any{
 		texts(0), texts(1), rarely(2), texts(3), rarely(4), texts(5), texts(6), texts(7),
-		created, received, keys, texts(8), boxes, texts(9),
-	}, following.Args...)
-	rows, err := db.Query(ctx, q, args...)
-	if err != nil {
-		return nil, err
+		created, received, keys, texts(8), boxes,
 	}
-	outcomes := make([]outcome, n)
-	var id int64
-	var key []byte
-	_, err = pgx.ForEachRow(rows, []any{&id, &key}, func() error {
-		if i, found := slices.BinarySearchFunc(keys, key, bytes.Compare); found {
-			outcomes[i] = outcome{id: id, isNew: true}
-		}
-		return nil
-	})
-	return outcomes, err
 }
 
 // insertMessage is insertMessages for one, with a plan that costs the database a third less.

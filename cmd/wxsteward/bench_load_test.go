@@ -91,8 +91,7 @@ type request struct {
 // caller sends requests over one connection, each waiting for its answer, which must be 200.
 type caller interface{ call(r request) error }
 
-// lean is a caller that costs hardly anything, so that what is measured gets most of the machine: a harder test of the ratio of
-// two rates than any real client.
+// lean is a caller that costs hardly anything, so that what is measured gets most of the machine.
 type lean struct {
 	conn net.Conn
 	in   *bufio.Reader

@@ -136,25 +136,32 @@ func benchRound() time.Duration {
 
 // BenchmarkPush measures receiving at 64 connections: plain and encrypted pushes beside /healthz of the same process in turn,
 // medians of seven rounds, with Go's HTTP client and with one that costs nearly nothing; and at one connection beside pgbench
-// inserting a row of the same size and committing it. Load, service and PostgreSQL share the machine.
+// inserting a row of the same size and committing it. Beside them stands the floor, a program that only inserts what it is sent
+// and answers: what nobody who receives over Echo and stores by pgx can be below. Load, service and PostgreSQL share the machine.
 func BenchmarkPush(b *testing.B) {
 	w := newBenchWorld(b)
+	floor := w.floor(b)
 	d := benchRound()
 	for _, client := range []struct {
 		name    string
-		connect func(*testing.B) caller
-	}{{"usual", w.usual}, {"lean", w.lean}} {
+		connect func(*benchWorld, *testing.B) caller
+	}{{"usual", (*benchWorld).usual}, {"lean", (*benchWorld).lean}} {
 		kinds := []struct {
 			name string
+			of   *benchWorld
 			next func() request
 			got  []figures
-		}{{name: "healthz", next: w.healthz}, {name: "plain", next: w.plain}, {name: "encrypted", next: w.encrypted(b)}}
+		}{{name: "healthz", of: w, next: w.healthz}, {name: "plain", of: w, next: w.plain}, {name: "encrypted", of: w, next: w.encrypted(b)}, {name: "floor", of: floor, next: floor.plain}}
+		hammer := func(i int, d time.Duration) figures {
+			k := kinds[i]
+			return k.of.hammer(b, func(b *testing.B) caller { b.Helper(); return client.connect(k.of, b) }, benchConnections, d, k.next)
+		}
 		for i := range kinds {
-			w.hammer(b, client.connect, benchConnections, d/3, kinds[i].next) // warms up
+			hammer(i, d/3) // warms up
 		}
 		for range benchRounds {
 			for i := range kinds {
-				kinds[i].got = append(kinds[i].got, w.hammer(b, client.connect, benchConnections, d, kinds[i].next))
+				kinds[i].got = append(kinds[i].got, hammer(i, d))
 			}
 		}
 		bare := median(kinds[0].got)
@@ -169,16 +176,19 @@ func BenchmarkPush(b *testing.B) {
 			}
 		}
 	}
-	var single []figures
+	var single, singleFloor []figures
 	var commits []time.Duration
 	for range benchRounds {
 		single = append(single, w.hammer(b, w.lean, 1, d/2, w.plain))
+		singleFloor = append(singleFloor, floor.hammer(b, floor.lean, 1, d/2, floor.plain))
 		commits = append(commits, w.pgbench(b, d/2))
 	}
 	slices.Sort(commits)
-	one, commit := median(single), commits[len(commits)/2]
-	b.Logf("one connection: push %s, pgbench's single-row commit %s (all %v), ratio %.2f", one.p50, commit, commits, float64(one.p50)/float64(commit))
-	b.ReportMetric(float64(one.p50)/float64(commit), "one-connection-ratio")
+	one, oneFloor, commit := median(single), median(singleFloor), commits[len(commits)/2]
+	ratio := func(f figures) float64 { return float64(f.p50) / float64(commit) }
+	b.Logf("one connection: push %s, floor %s, pgbench's single-row commit %s (all %v), ratios %.2f and %.2f", one.p50, oneFloor.p50, commit, commits, ratio(one), ratio(oneFloor))
+	b.ReportMetric(ratio(one), "one-connection-ratio")
+	b.ReportMetric(ratio(oneFloor), "one-connection-floor-ratio")
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -187,7 +197,7 @@ func (w *benchWorld) pgbench(b *testing.B, d time.Duration) time.Duration {
 	b.Helper()
 	conn, err := pgx.Connect(b.Context(), w.databaseURL)
 	require.NoError(b, err)
-	_, err = conn.Exec(b.Context(), `CREATE TABLE IF NOT EXISTS bench_row (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text)`)
+	_, err = conn.Exec(b.Context(), floorTable)
 	require.NoError(b, err)
 	var bin string
 	require.NoError(b, conn.QueryRow(b.Context(), `SELECT setting FROM pg_config WHERE name = 'BINDIR'`).Scan(&bin))
