@@ -306,7 +306,7 @@ func (s *Service) getOverview(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	view := OverviewView{StepSeconds: int64(step.Seconds()), CountedTo: backlogLimit, Items: make([]RuleOverviewView, 0, len(list))}
+	view := OverviewView{StepSeconds: int64(step.Seconds()), CountedTo: countedTo, Items: make([]RuleOverviewView, 0, len(list))}
 	for _, o := range list {
 		view.Items = append(view.Items, RuleOverviewView{RuleID: formatID(o.RuleID), Pending: o.Pending, Dead: o.Dead, Items: statViews(o.Stats)})
 	}
