@@ -333,7 +333,7 @@ func TestBacklogOfAPausedRuleWaits(t *testing.T) {
 	assert.Equal(t, 40, r.backlogged(t))
 	_, err = r.pool.Exec(t.Context(), `UPDATE delivery SET next_at = next_at + interval '1 hour'`)
 	require.NoError(t, err)
-	r.queues.swept = time.Time{}
+	r.queues.of[rule.ID].lookedAt = time.Time{} // long ago
 	_, err = r.tend(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 40, r.backlogged(t), "also where no delivery is due")

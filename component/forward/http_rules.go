@@ -160,7 +160,7 @@ type OverviewView struct {
 // RuleOverviewView is how one rule does.
 type RuleOverviewView struct {
 	RuleID  string     `json:"rule_id"`
-	Pending int64      `json:"pending" doc:"Deliveries that wait, counted up to counted_to."`
+	Pending int64      `json:"pending" doc:"Deliveries that wait, in the backlog too, counted up to counted_to."`
 	Dead    int64      `json:"dead" doc:"Deliveries given up, counted up to counted_to."`
 	Items   []StatView `json:"items" doc:"Steps in which there was a call, oldest first."`
 }

@@ -5405,7 +5405,7 @@ export interface components {
             items: components["schemas"]["StatView"][];
             /**
              * Format: int64
-             * @description Deliveries that wait, counted up to counted_to.
+             * @description Deliveries that wait, in the backlog too, counted up to counted_to.
              */
             pending: number;
             rule_id: string;
