@@ -3,6 +3,8 @@ package component
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,7 +26,7 @@ type Forwarder interface {
 	// until answerBy. reply is plaintext in the business system's own notation; ok is false where no rule
 	// matches or the business system failed: then the answer is "success".
 	Relay(ctx context.Context, m Message, answerBy time.Time) (reply []byte, ok bool)
-	// DeliveriesOf gives the deliveries of each message that has any, oldest first.
+	// DeliveriesOf gives the deliveries of each message that has any, oldest first; those in a backlog are last.
 	DeliveriesOf(ctx context.Context, messageIDs []int64) (map[int64][]DeliverySummary, error)
 	// Redeliver has a stored message delivered anew under every rule that matches it now.
 	Redeliver(ctx context.Context, messageID int64) error
@@ -32,10 +34,19 @@ type Forwarder interface {
 
 // Following is a part of the statement that stores messages.
 type Following struct {
-	// Clause is an INSERT that may read stored (id bigint, dedupe_key bytea), the messages that are new; empty: nothing follows.
-	Clause string
-	// Args are its arguments, from $FollowingArgs on.
+	// Clauses are INSERTs that may read stored (id bigint, dedupe_key bytea), the messages that are new; none: nothing follows.
+	Clauses []string
+	// Args are their arguments, from $FollowingArgs on.
 	Args []any
+}
+
+// with is the clauses as further parts of a WITH.
+func (f Following) with() string {
+	var b strings.Builder
+	for i, clause := range f.Clauses {
+		fmt.Fprintf(&b, ", following%d AS (%s)", i, clause)
+	}
+	return b.String()
 }
 
 // FollowingArgs is the number of the first argument of a Following.
@@ -43,7 +54,7 @@ const FollowingArgs = 15
 
 // DeliverySummary is one delivery of a message to a business system, as lists of messages show it.
 type DeliverySummary struct {
-	ID     string `json:"id"`
+	ID     string `json:"id" doc:"Empty while it is in the backlog of a rule that is behind."`
 	RuleID string `json:"rule_id"`
 	State  string `json:"state" enum:"pending,delivered,dead"`
 }

@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -103,6 +104,28 @@ func TestRelayEndsBeforeWeChatStopsWaiting(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 	assert.Equal(t, success, body)
 	assert.Less(t, time.Since(began), 4900*time.Millisecond)
+}
+
+// TestWhatFollowsIsPartOfTheStatement: each clause is run once, for the messages that are new.
+func TestWhatFollowsIsPartOfTheStatement(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	p.handlers = nil // no job follows
+	_, err := p.pool.Exec(t.Context(), `CREATE TABLE followed (message_id bigint, clause int)`)
+	require.NoError(t, err)
+	f := &forwarder{}
+	for i := range 2 {
+		f.following.Clauses = append(f.following.Clauses, fmt.Sprintf(`INSERT INTO followed SELECT id, $%d::int FROM stored`, FollowingArgs+i))
+		f.following.Args = append(f.following.Args, i)
+	}
+	p.Forward(f)
+	for range 2 { // the second is a copy
+		status, _ := p.push(t, onBiz("wxm1"), textXML("hi", "1"))
+		require.Equal(t, http.StatusOK, status)
+	}
+	var got []int64
+	require.NoError(t, p.pool.QueryRow(t.Context(), `SELECT array_agg(clause ORDER BY clause) FROM followed WHERE message_id = $1`, p.one(t).ID).Scan(&got))
+	assert.Equal(t, []int64{0, 1}, got)
 }
 
 func TestDeliveriesOfMessages(t *testing.T) {

@@ -92,7 +92,7 @@ func (s *Service) insertNew(ctx context.Context, messages []*waiting, following 
 	}
 	const into = `INSERT INTO message (id, channel, appid, info_type, msg_type, event, from_user, to_user, msg_id,
 			created_at, received_at, dedupe_key, body, secret_body, state, handled_at) `
-	if len(messages) == 1 && following.Clause == "" { // with a plan that costs the database less
+	if len(messages) == 1 && len(following.Clauses) == 0 { // with a plan that costs the database less
 		const q = `WITH stored AS (` + into + `
 				VALUES ($14, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'handled', $10))
 			INSERT INTO message_dedupe (dedupe_key) VALUES ($11)`
@@ -108,8 +108,8 @@ func (s *Service) insertNew(ctx context.Context, messages []*waiting, following 
 			AS m (channel, appid, info_type, msg_type, event, from_user, to_user, msg_id, created_at, received_at, dedupe_key, body, secret_body, id)`
 	const keys = ` INSERT INTO message_dedupe (dedupe_key) SELECT unnest($11::bytea[])`
 	q := `WITH stored AS (` + insert + `)` + keys
-	if following.Clause != "" {
-		q = `WITH stored AS (` + insert + ` RETURNING id, dedupe_key), following AS (` + following.Clause + `)` + keys
+	if len(following.Clauses) > 0 {
+		q = `WITH stored AS (` + insert + ` RETURNING id, dedupe_key)` + following.with() + keys
 	}
 	_, err = s.deps.DB.Exec(ctx, q, slices.Concat(columnsOf(messages), []any{ids}, following.Args)...)
 	return outcomes, err

@@ -266,7 +266,7 @@ func (s *Service) tryCommit(ctx context.Context, messages []*waiting) (outcomes 
 		if outcomes, err = s.insert(ctx, messages, following); err != nil {
 			return nil, err
 		}
-		if following.Clause != "" {
+		if len(following.Clauses) > 0 {
 			s.forward.Followed(fresh(messages, outcomes))
 		}
 	} else {
@@ -339,7 +339,7 @@ func (s *Service) follow(ctx context.Context, tx pgx.Tx, fresh []Message) error 
 // insertMessages stores those messages that are not there yet; they come in the order of their dedupe keys. It waits for a
 // transaction that is storing a copy at the same time; the order keeps two such from waiting for each other.
 func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, following Following) ([]outcome, error) {
-	if len(messages) == 1 && following.Clause == "" {
+	if len(messages) == 1 && len(following.Clauses) == 0 {
 		return insertMessage(ctx, db, messages[0])
 	}
 	const fresh = `WITH fresh AS (
@@ -355,8 +355,8 @@ func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, fo
 		JOIN fresh USING (dedupe_key)
 		RETURNING id, dedupe_key`
 	q := fresh + ` ` + insert
-	if following.Clause != "" {
-		q = fresh + `, stored AS (` + insert + `), following AS (` + following.Clause + `) SELECT id, dedupe_key FROM stored`
+	if len(following.Clauses) > 0 {
+		q = fresh + `, stored AS (` + insert + `)` + following.with() + ` SELECT id, dedupe_key FROM stored`
 	}
 	states := make(postgres.Texts, len(messages))
 	for i, w := range messages {

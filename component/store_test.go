@@ -33,6 +33,7 @@ type forwarder struct {
 	refuse     func(m Message) error
 	relay      func(ctx context.Context, m Message) ([]byte, bool)
 	redeliver  []int64
+	following  Following
 	deliveries map[int64][]DeliverySummary
 }
 
@@ -67,7 +68,9 @@ func (f *forwarder) Relay(ctx context.Context, m Message, answerBy time.Time) ([
 	return f.relay(ctx, m)
 }
 
-func (f *forwarder) Follow([]Message, [][]byte) (Following, bool) { return Following{}, false }
+func (f *forwarder) Follow([]Message, [][]byte) (Following, bool) {
+	return f.following, len(f.following.Clauses) > 0
+}
 
 func (f *forwarder) Followed([]Message) {}
 

@@ -367,12 +367,12 @@ func (s *Service) Stats(ctx context.Context, id int64, length time.Duration) (li
 // RuleOverview is how one rule does.
 type RuleOverview struct {
 	RuleID        int64
-	Pending, Dead int64 // deliveries, counted up to backlogLimit
+	Pending, Dead int64 // deliveries, counted up to countedTo
 	Stats         []Stat
 }
 
-// backlogLimit is how far waiting and dead deliveries are counted: more than that is said to be more.
-const backlogLimit = 1000
+// countedTo is how far waiting and dead deliveries are counted: more than that is said to be more.
+const countedTo = 1000
 
 // Overview is how all rules do, at once: their charts for a time until now, in steps that make about 24 bars.
 func (s *Service) Overview(ctx context.Context, length time.Duration) (list []RuleOverview, step time.Duration, err error) {
@@ -386,9 +386,9 @@ func (s *Service) Overview(ctx context.Context, length time.Duration) (list []Ru
 	for _, r := range rules {
 		ids = append(ids, r.ID)
 	}
-	counts, err := countBacklog(ctx, s.deps.DB, ids, backlogLimit)
+	counts, err := countWaiting(ctx, s.deps.DB, ids, countedTo)
 	if err != nil {
-		return nil, 0, fmt.Errorf("count backlog of rules: %w", err)
+		return nil, 0, fmt.Errorf("count what waits for rules: %w", err)
 	}
 	stats, err := readStats(ctx, s.deps.DB, ids, s.now().Add(-length), step)
 	if err != nil {

@@ -37,6 +37,7 @@ const (
 type lane struct {
 	inFlight  int
 	saturated bool // a free place is worth a look
+	delivered bool // the target has taken something since the backlog was looked at
 	failures  int  // in a row
 	lookedAt  time.Time
 }
@@ -64,6 +65,7 @@ func (s *Service) Run(ctx context.Context) error {
 	recording.Go(func() { s.record(records) })
 	helpers.Go(func() { s.maintain(ctx) })
 	helpers.Go(func() { s.follow(ctx) })
+	helpers.Go(func() { s.tendBacklogs(ctx) })
 
 	s.dispatch(ctx, calls, &sends)
 	giveUp := time.AfterFunc(s.cfg.Drain+finalFlush, cancelRecords)
@@ -227,7 +229,7 @@ func (s *Service) braked(rules []*armed) bool {
 	return false
 }
 
-// Due counts the deliveries that could be made now, up to a thousand, of all replicas.
+// Due counts the deliveries that could be made now, those in backlogs too, up to a thousand, of all replicas.
 func (s *Service) Due(ctx context.Context) (int64, error) {
 	rules, err := s.currentRules(ctx, s.deps.DB)
 	if err != nil {
@@ -269,7 +271,7 @@ func (s *Service) send(ctx context.Context, r *armed, d claimed, before time.Tim
 	switch {
 	case !res.asked():
 	case res.ok():
-		l.failures = 0
+		l.failures, l.delivered = 0, true
 	default:
 		l.failures++
 	}

@@ -40,6 +40,7 @@ type Config struct {
 	Logger      *slog.Logger
 
 	lease, poll time.Duration
+	atHand      int // a rule with more deliveries to send is behind; 2,000
 }
 
 // messages is where deliveries find what they deliver: component.Service.
@@ -78,6 +79,7 @@ type Service struct {
 	reads   chan struct{} // as many as may be under way
 	results chan result
 	news    announcer
+	queues  queues
 
 	wake     chan struct{}
 	arrived  atomic.Int64 // deliveries made since the last look
@@ -110,6 +112,9 @@ func New(cfg Config, deps Deps) *Service {
 	if cfg.poll <= 0 {
 		cfg.poll = defaultPoll
 	}
+	if cfg.atHand <= 0 {
+		cfg.atHand = defaultAtHand
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -124,6 +129,7 @@ func New(cfg Config, deps Deps) *Service {
 		bodies:  bodyCache{bodies: map[int64]component.Message{}},
 		reads:   make(chan struct{}, readsAtOnce),
 		results: make(chan result, resultBuffer),
+		queues:  queues{of: map[int64]*queue{}, full: make(chan struct{}, 1)},
 		wake:    make(chan struct{}, 1),
 		born:    time.Now(),
 		lanes:   map[int64]*lane{},

@@ -16,13 +16,13 @@ import (
 
 // DeliveryView is a delivery as the API shows it.
 type DeliveryView struct {
-	ID         string        `json:"id" doc:"Also the webhook-id of every attempt."`
+	ID         string        `json:"id" doc:"Also the webhook-id of every attempt. Empty while it is in the backlog of a rule that is behind, which only a list by message_id shows."`
 	MessageID  string        `json:"message_id"`
 	Message    *MessageView  `json:"message" doc:"Null when it is past its retention."`
 	RuleID     string        `json:"rule_id"`
 	State      string        `json:"state" enum:"pending,delivered,dead"`
 	Attempts   []AttemptView `json:"attempts" doc:"Oldest first; the newest fifty."`
-	NextAt     *time.Time    `json:"next_at" doc:"When a pending delivery is sent next."`
+	NextAt     *time.Time    `json:"next_at" doc:"When a pending delivery is sent next; null while it is in a backlog."`
 	CreatedAt  time.Time     `json:"created_at"`
 	FinishedAt *time.Time    `json:"finished_at"`
 }
@@ -46,10 +46,13 @@ type AttemptView struct {
 
 func deliveryView(d Delivery, lang string) DeliveryView {
 	v := DeliveryView{
-		ID: formatID(d.ID), MessageID: formatID(d.MessageID), RuleID: formatID(d.RuleID), State: d.State,
+		MessageID: formatID(d.MessageID), RuleID: formatID(d.RuleID), State: d.State,
 		Attempts: make([]AttemptView, 0, len(d.Attempts)), CreatedAt: d.CreatedAt.UTC(), FinishedAt: nullTime(d.FinishedAt.UTC()),
 	}
-	if d.State == statePending {
+	if d.ID != 0 {
+		v.ID = formatID(d.ID)
+	}
+	if d.State == statePending && d.ID != 0 {
 		v.NextAt = new(d.NextAt.UTC())
 	}
 	for _, a := range d.Attempts {
@@ -158,7 +161,9 @@ func (s *Service) getDeliveries(ctx context.Context, in *deliveriesInput) (*stru
 	var page httpserver.Page[DeliveryView]
 	if len(list) > in.Limit {
 		list = list[:in.Limit]
-		page.NextCursor = httpserver.EncodeCursor(list[in.Limit-1].ID)
+		if last := list[in.Limit-1].ID; last != 0 { // what is in backlogs ends the list
+			page.NextCursor = httpserver.EncodeCursor(last)
+		}
 	}
 	if page.Items, err = s.views(ctx, list...); err != nil {
 		return nil, err

@@ -160,7 +160,7 @@ type OverviewView struct {
 // RuleOverviewView is how one rule does.
 type RuleOverviewView struct {
 	RuleID  string     `json:"rule_id"`
-	Pending int64      `json:"pending" doc:"Deliveries that wait, counted up to counted_to."`
+	Pending int64      `json:"pending" doc:"Deliveries that wait, in the backlog too, counted up to counted_to."`
 	Dead    int64      `json:"dead" doc:"Deliveries given up, counted up to counted_to."`
 	Items   []StatView `json:"items" doc:"Steps in which there was a call, oldest first."`
 }
@@ -306,7 +306,7 @@ func (s *Service) getOverview(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	view := OverviewView{StepSeconds: int64(step.Seconds()), CountedTo: backlogLimit, Items: make([]RuleOverviewView, 0, len(list))}
+	view := OverviewView{StepSeconds: int64(step.Seconds()), CountedTo: countedTo, Items: make([]RuleOverviewView, 0, len(list))}
 	for _, o := range list {
 		view.Items = append(view.Items, RuleOverviewView{RuleID: formatID(o.RuleID), Pending: o.Pending, Dead: o.Dead, Items: statViews(o.Stats)})
 	}

@@ -269,7 +269,7 @@ func TestOverviewTellsHowEveryRuleDoes(t *testing.T) {
 	status, answer := d.call(t, adminauth.Viewer, http.MethodGet, "/forward-rules/overview?hours=24", "")
 	require.Equal(t, http.StatusOK, status, answer)
 	assert.EqualValues(t, 3600, answer["step_seconds"])
-	assert.EqualValues(t, backlogLimit, answer["counted_to"])
+	assert.EqualValues(t, countedTo, answer["counted_to"])
 	type sums struct{ pending, dead, delivered, failed, died float64 }
 	got := map[string]sums{}
 	items, _ := answer["items"].([]any)

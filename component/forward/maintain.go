@@ -18,6 +18,7 @@ const (
 	cleanEvery = time.Minute
 	cleanStep  = 5000
 	statsFor   = 30 * 24 * time.Hour
+	century    = 100 * 365 * 24 * time.Hour // after everything
 )
 
 // maintain pauses rules whose target is gone and removes what is past its time, until ctx ends.
@@ -76,7 +77,6 @@ func (s *Service) endRelayed(ctx context.Context) error {
 			ids = append(ids, r.ID)
 		}
 	}
-	const century = 100 * 365 * 24 * time.Hour
 	return s.giveUp(ctx, ids, s.now().Add(century), failRelay)
 }
 
@@ -95,14 +95,27 @@ func (s *Service) endForgotten(ctx context.Context, before time.Time) error {
 	return s.giveUp(ctx, ids, before, failGone)
 }
 
-// giveUp ends the deliveries of rules that are due at a time, and tells staff. What is being sent stays with its worker.
+// giveUp ends the deliveries of rules that are due at a time, also what is in their backlogs, and tells staff. What is being sent
+// stays with its worker.
 func (s *Service) giveUp(ctx context.Context, ids []int64, due time.Time, why failure) error {
 	const step = 1000
 	room := make([]int32, len(ids))
 	for i := range room {
 		room[i] = step
 	}
+	backlogs, err := rulesWithBacklog(ctx, s.deps.DB, ids)
+	if err != nil {
+		return err
+	}
 	for more := len(ids) > 0; more; {
+		more = false
+		for _, id := range backlogs {
+			made, left, err := s.workOff(ctx, id, step, due)
+			if err != nil {
+				return err
+			}
+			more = more || left && made > 0
+		}
 		taken, err := claimDue(ctx, s.deps.DB, ids, room, due, s.cfg.lease)
 		if err != nil {
 			return err
@@ -119,7 +132,7 @@ func (s *Service) giveUp(ctx context.Context, ids []int64, due time.Time, why fa
 				return err
 			}
 		}
-		more = len(taken) >= step
+		more = more || len(taken) >= step
 	}
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/wxsteward/wxsteward/component"
 	"github.com/wxsteward/wxsteward/internal/postgres"
 )
 
@@ -166,9 +165,9 @@ func insertDeliveries(ctx context.Context, tx pgx.Tx, messageIDs, ruleIDs []int6
 	return err
 }
 
-// insertWithMessages is insertDeliveries as a component.Following: keys of messages, rules and now are its arguments.
-func insertWithMessages() string {
-	const first = component.FollowingArgs
+// insertWithMessages is insertDeliveries as a clause of a component.Following: keys of messages, rules and now are its arguments,
+// from the first on.
+func insertWithMessages(first int) string {
 	return fmt.Sprintf(`INSERT INTO delivery (message_id, rule_id, next_at, created_at)
 		SELECT stored.id, d.rule_id, $%[3]d, $%[3]d FROM stored JOIN unnest($%[1]d::bytea[], $%[2]d::bigint[]) AS d(dedupe_key, rule_id) USING (dedupe_key)`,
 		first, first+1, first+2)
@@ -181,21 +180,6 @@ func redeliver(ctx context.Context, db postgres.DB, messageID int64, ruleIDs []i
 	return err
 }
 
-func deliveriesOf(ctx context.Context, db postgres.DB, messageIDs []int64) (map[int64][]component.DeliverySummary, error) {
-	rows, err := db.Query(ctx, `SELECT message_id, id, rule_id, state FROM delivery WHERE message_id = ANY ($1) ORDER BY id`, messageIDs)
-	if err != nil {
-		return nil, err
-	}
-	all := map[int64][]component.DeliverySummary{}
-	var messageID, id, ruleID int64
-	var state string
-	_, err = pgx.ForEachRow(rows, []any{&messageID, &id, &ruleID, &state}, func() error {
-		all[messageID] = append(all[messageID], component.DeliverySummary{ID: formatID(id), RuleID: formatID(ruleID), State: state})
-		return nil
-	})
-	return all, err
-}
-
 // claimed is a delivery that this process may send until its lease ends.
 type claimed struct {
 	id, ruleID, messageID int64
@@ -203,10 +187,12 @@ type claimed struct {
 	lease                 time.Time
 }
 
-// background makes a transaction cheap and its plans steady. It need not survive a crash of the database: what is lost is
-// only done again. Plans made while a table was empty must not scan it when it has grown.
-const background = `SELECT set_config('synchronous_commit', 'off', true), set_config('enable_seqscan', 'off', true),
-	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
+const (
+	// steadyPlans makes the plans of a transaction steady: those made while a table was empty must not scan it when it has grown.
+	steadyPlans = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
+	// background makes a transaction cheap too. It need not survive a crash of the database: what is lost is only done again.
+	background = steadyPlans + `, set_config('synchronous_commit', 'off', true)`
+)
 
 // claimDue takes up to room[i] due deliveries of rule ids[i], the longest due first. Those that others have are skipped.
 func claimDue(ctx context.Context, db postgres.DB, ids []int64, room []int32, now time.Time, lease time.Duration) ([]claimed, error) {
@@ -234,10 +220,12 @@ func claimDue(ctx context.Context, db postgres.DB, ids []int64, room []int32, no
 	return list, err
 }
 
-// countDue counts the waiting deliveries of these rules that are due, up to atMost.
+// countDue counts the waiting deliveries of these rules that are due, those in the backlog too, up to atMost.
 func countDue(ctx context.Context, db postgres.DB, ids []int64, now time.Time, atMost int) (n int64, err error) {
-	const q = `SELECT count(*) FROM (SELECT FROM delivery WHERE rule_id = ANY($1) AND state = 'pending' AND next_at <= $2 LIMIT $3) d`
-	err = db.QueryRow(ctx, q, ids, now, atMost).Scan(&n)
+	const q = `SELECT count(*) FROM (
+		SELECT 1 FROM delivery WHERE rule_id = ANY($1) AND state = 'pending' AND next_at <= $2
+		UNION ALL SELECT 1 FROM delivery_backlog b CROSS JOIN LATERAL unnest(b.message_ids) WHERE b.rule_id = ANY($1) LIMIT $3) d`
+	err = steadily(ctx, db, onlyRow(&n), q, ids, now, atMost)
 	return n, err
 }
 
@@ -406,7 +394,7 @@ func queueHealth(batch *pgx.Batch, settled []verdict) {
 
 // Delivery is one message on its way to one target.
 type Delivery struct {
-	ID, MessageID, RuleID int64
+	ID, MessageID, RuleID int64 // ID is 0 while it is in the backlog
 	State                 string
 	NextAt                time.Time
 	CreatedAt             time.Time
@@ -444,8 +432,9 @@ func scanDelivery(row pgx.CollectableRow) (d Delivery, err error) {
 }
 
 // listDeliveries reads deliveries, newest first, without their attempts. Each filter goes by an index: a state without a rule, or
-// a rule without a state, is put together from the newest of each rule and state.
-func listDeliveries(ctx context.Context, db postgres.DB, f DeliveryFilter) ([]Delivery, error) {
+// a rule without a state, is put together from the newest of each rule and state. What is in a backlog is listed with its message
+// only, without an id, behind all others.
+func listDeliveries(ctx context.Context, db postgres.DB, f DeliveryFilter) (list []Delivery, err error) {
 	const before = `id < $1`
 	if f.Before == 0 {
 		f.Before = math.MaxInt64
@@ -458,14 +447,18 @@ func listDeliveries(ctx context.Context, db postgres.DB, f DeliveryFilter) ([]De
 	var q string
 	switch {
 	case f.MessageID != 0:
-		where := []string{before, `message_id = ` + add(f.MessageID)}
+		message := add(f.MessageID) + `::bigint`
+		where := []string{before}
 		if f.RuleID != 0 {
 			where = append(where, `rule_id = `+add(f.RuleID))
 		}
 		if f.State != "" {
 			where = append(where, `state = `+add(f.State))
 		}
-		q = `SELECT ` + deliveryColumns + ` FROM delivery WHERE ` + strings.Join(where, " AND ")
+		q = `SELECT ` + deliveryColumns + ` FROM (
+			SELECT ` + deliveryColumns + ` FROM delivery WHERE message_id = ` + message + `
+			UNION ALL SELECT 0, ` + message + `, b.rule_id, 'pending', b.created_at, b.created_at, NULL FROM delivery_backlog b WHERE ` + inBacklog(message) + `) d
+			WHERE ` + strings.Join(where, " AND ")
 	case f.RuleID != 0 || f.State != "":
 		rules, states := `SELECT id FROM forward_rule WHERE deleted_at IS NULL`, `VALUES ('pending'), ('delivered'), ('dead')`
 		if f.RuleID != 0 {
@@ -479,11 +472,11 @@ func listDeliveries(ctx context.Context, db postgres.DB, f DeliveryFilter) ([]De
 	default:
 		q = `SELECT ` + deliveryColumns + ` FROM delivery WHERE ` + before
 	}
-	rows, err := db.Query(ctx, q+` ORDER BY id DESC LIMIT $2`, args...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, scanDelivery)
+	err = steadily(ctx, db, func(rows pgx.Rows) (err error) {
+		list, err = pgx.CollectRows(rows, scanDelivery)
+		return err
+	}, q+` ORDER BY id DESC LIMIT $2`, args...)
+	return list, err
 }
 
 // readDelivery fails with pgx.ErrNoRows.
@@ -555,20 +548,22 @@ func readStats(ctx context.Context, db postgres.DB, ruleIDs []int64, since time.
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Stat])
 }
 
-// backlog is how many deliveries of a rule wait and how many were given up, each counted as far as asked.
-type backlog struct{ RuleID, Pending, Dead int64 }
+// waitingCount is how many deliveries of a rule wait, in its backlog too, and how many were given up, each counted as far as asked.
+type waitingCount struct{ RuleID, Pending, Dead int64 }
 
-// countBacklog counts the deliveries of each rule that wait or are dead, up to limit of each: there may be millions.
-func countBacklog(ctx context.Context, db postgres.DB, ruleIDs []int64, limit int) ([]backlog, error) {
+// countWaiting counts the deliveries of each rule that wait or are dead, up to limit of each: there may be millions.
+func countWaiting(ctx context.Context, db postgres.DB, ruleIDs []int64, limit int) (list []waitingCount, err error) {
 	const q = `SELECT r.id,
-			(SELECT count(*) FROM (SELECT FROM delivery WHERE rule_id = r.id AND state = 'pending' LIMIT $2) p),
+			(SELECT count(*) FROM (
+				SELECT 1 FROM delivery WHERE rule_id = r.id AND state = 'pending'
+				UNION ALL SELECT 1 FROM delivery_backlog b CROSS JOIN LATERAL unnest(b.message_ids) WHERE b.rule_id = r.id LIMIT $2) p),
 			(SELECT count(*) FROM (SELECT FROM delivery WHERE rule_id = r.id AND state = 'dead' LIMIT $2) d)
 		FROM unnest($1::bigint[]) AS r(id)`
-	rows, err := db.Query(ctx, q, ruleIDs, limit)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[backlog])
+	err = steadily(ctx, db, func(rows pgx.Rows) (err error) {
+		list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[waitingCount])
+		return err
+	}, q, ruleIDs, limit)
+	return list, err
 }
 
 func deleteStats(ctx context.Context, db postgres.DB, before time.Time) error {
@@ -576,18 +571,27 @@ func deleteStats(ctx context.Context, db postgres.DB, before time.Time) error {
 	return err
 }
 
-// deleteOfDeletedRules removes at most limit deliveries of deleted rules, and the rules that have none left.
+// deleteOfDeletedRules removes at most limit rows of the backlogs of deleted rules, about as many deliveries of them, and the rules
+// that have nothing left.
 func deleteOfDeletedRules(ctx context.Context, db postgres.DB, limit int) (n int64, err error) {
+	const backlogs = `DELETE FROM delivery_backlog WHERE id IN (
+		SELECT b.id FROM forward_rule r JOIN delivery_backlog b ON b.rule_id = r.id WHERE r.deleted_at IS NOT NULL LIMIT $1)`
 	const deliveries = `WITH old AS (
 			DELETE FROM delivery WHERE id IN (
 				SELECT d.id FROM forward_rule r JOIN delivery d ON d.rule_id = r.id WHERE r.deleted_at IS NOT NULL LIMIT $1)
 			RETURNING id),
 		attempts AS (DELETE FROM delivery_attempt WHERE delivery_id IN (SELECT id FROM old))
 		SELECT count(*) FROM old`
-	if err := db.QueryRow(ctx, deliveries, limit).Scan(&n); err != nil || n > 0 {
+	const rules = `DELETE FROM forward_rule r WHERE deleted_at < now() - interval '1 minute'
+		AND NOT EXISTS (SELECT FROM delivery WHERE rule_id = r.id) AND NOT EXISTS (SELECT FROM delivery_backlog WHERE rule_id = r.id)`
+	tag, err := db.Exec(ctx, backlogs, limit)
+	if err != nil || tag.RowsAffected() == int64(limit) {
+		return tag.RowsAffected(), err
+	}
+	if err := db.QueryRow(ctx, deliveries, limit).Scan(&n); err != nil || n > 0 || tag.RowsAffected() > 0 {
 		return n, err
 	}
-	_, err = db.Exec(ctx, `DELETE FROM forward_rule r WHERE deleted_at < now() - interval '1 minute' AND NOT EXISTS (SELECT FROM delivery WHERE rule_id = r.id)`)
+	_, err = db.Exec(ctx, rules)
 	return 0, err
 }
 

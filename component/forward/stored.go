@@ -13,75 +13,104 @@ import (
 	"github.com/wxsteward/wxsteward/internal/fault"
 )
 
-// Stored makes a delivery of each message for each rule that matches it, in the transaction that stores the messages. Rules
-// that are paused by themselves get theirs too, to be sent when they go on. It implements component.Forwarder.
+// Stored makes a delivery of each message for each rule that matches it, in the transaction that stores the messages, or adds it to
+// the backlog of a rule that is behind. Rules that are paused by themselves get theirs too, to be sent when they go on. It
+// implements component.Forwarder.
 func (s *Service) Stored(ctx context.Context, tx pgx.Tx, messages []component.Message) error {
 	rules, err := s.currentRules(ctx, tx)
-	if err != nil || len(rules) == 0 {
+	if err != nil {
 		return err
 	}
-	var messageIDs, ruleIDs []int64
-	for _, m := range messages {
-		matched := false
-		for _, r := range rules {
-			if wants(r, ModeDeliver, m) {
-				messageIDs, ruleIDs = append(messageIDs, m.ID), append(ruleIDs, r.ID)
-				matched = true
-			}
+	at, later := s.sort(rules, messages)
+	ids := func(p pairs) (list []int64) {
+		for _, i := range p.messages {
+			list = append(list, messages[i].ID)
 		}
-		if matched {
-			s.bodies.put(m)
+		return list
+	}
+	now := s.now()
+	if len(at.rules) > 0 {
+		if err := insertDeliveries(ctx, tx, ids(at), at.rules, now); err != nil {
+			return fmt.Errorf("enqueue deliveries: %w", err)
 		}
 	}
-	if len(messageIDs) == 0 {
-		return nil
+	if len(later.rules) > 0 {
+		if err := insertBacklog(ctx, tx, ids(later), later.rules, now); err != nil {
+			return fmt.Errorf("add to backlog: %w", err)
+		}
 	}
-	if err := insertDeliveries(ctx, tx, messageIDs, ruleIDs, s.now()); err != nil {
-		return fmt.Errorf("enqueue deliveries: %w", err)
-	}
-	s.arrived.Add(int64(len(messageIDs)))
-	s.warm()
+	s.note(messages, at)
 	return nil
 }
 
-// Follow makes the deliveries part of the statement that stores their messages. It implements component.Forwarder.
-func (s *Service) Follow(messages []component.Message, keys [][]byte) (component.Following, bool) {
+// Follow makes the deliveries, or the additions to backlogs, part of the statement that stores their messages. It implements
+// component.Forwarder.
+func (s *Service) Follow(messages []component.Message, keys [][]byte) (f component.Following, ok bool) {
 	rules, known := s.rules.lately()
 	if !known {
 		return component.Following{}, false
 	}
-	var of [][]byte
-	var ruleIDs []int64
-	for i, m := range messages {
-		for _, r := range rules {
-			if wants(r, ModeDeliver, m) {
-				of, ruleIDs = append(of, keys[i]), append(ruleIDs, r.ID)
-			}
+	now := s.now()
+	add := func(p pairs, clause func(first int) string) {
+		if len(p.rules) == 0 {
+			return
 		}
+		of := make([][]byte, len(p.messages))
+		for n, i := range p.messages {
+			of[n] = keys[i]
+		}
+		f.Clauses = append(f.Clauses, clause(component.FollowingArgs+len(f.Args)))
+		f.Args = append(f.Args, of, p.rules, now)
 	}
-	if len(of) == 0 {
-		return component.Following{}, true
-	}
-	return component.Following{Clause: insertWithMessages(), Args: []any{of, ruleIDs, s.now()}}, true
+	at, later := s.sort(rules, messages)
+	add(at, insertWithMessages)
+	add(later, backlogWithMessages)
+	return f, true
 }
 
 // Followed implements component.Forwarder.
 func (s *Service) Followed(messages []component.Message) {
 	rules, _ := s.rules.lately()
-	arrived := int64(0)
-	for _, m := range messages {
-		matched := false
-		for _, r := range rules {
+	at, _ := s.sort(rules, messages)
+	s.note(messages, at)
+}
+
+// pairs are messages, by their place in a list, each with the rule beside it that it is for.
+type pairs struct {
+	messages []int
+	rules    []int64
+}
+
+// sort tells which message is for which rule: what is delivered at once, and what goes to the backlog of a rule.
+func (s *Service) sort(rules []*armed, messages []component.Message) (at, later pairs) {
+	for _, r := range rules {
+		to := &at
+		if s.isBehind(r.ID) {
+			to = &later
+		}
+		for i, m := range messages {
 			if wants(r, ModeDeliver, m) {
-				matched = true
-				arrived++
+				to.messages, to.rules = append(to.messages, i), append(to.rules, r.ID)
 			}
 		}
-		if matched {
-			s.bodies.put(m)
-		}
 	}
-	s.arrived.Add(arrived)
+	return at, later
+}
+
+// note has deliveries that have just been made looked for.
+func (s *Service) note(messages []component.Message, made pairs) {
+	if len(made.rules) == 0 {
+		return
+	}
+	count := map[int64]int{}
+	for n, i := range made.messages {
+		s.bodies.put(messages[i]) // knows what it has
+		count[made.rules[n]]++
+	}
+	for id, n := range count {
+		s.added(id, n)
+	}
+	s.arrived.Add(int64(len(made.rules)))
 	s.warm()
 }
 

@@ -3603,6 +3603,7 @@ export interface components {
             version: string;
         };
         DeliverySummary: {
+            /** @description Empty while it is in the backlog of a rule that is behind. */
             id: string;
             rule_id: string;
             /** @enum {string} */
@@ -3615,14 +3616,14 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             finished_at: string | null;
-            /** @description Also the webhook-id of every attempt. */
+            /** @description Also the webhook-id of every attempt. Empty while it is in the backlog of a rule that is behind, which only a list by message_id shows. */
             id: string;
             /** @description Null when it is past its retention. */
             message: components["schemas"]["MessageView"];
             message_id: string;
             /**
              * Format: date-time
-             * @description When a pending delivery is sent next.
+             * @description When a pending delivery is sent next; null while it is in a backlog.
              */
             next_at: string | null;
             rule_id: string;
@@ -5404,7 +5405,7 @@ export interface components {
             items: components["schemas"]["StatView"][];
             /**
              * Format: int64
-             * @description Deliveries that wait, counted up to counted_to.
+             * @description Deliveries that wait, in the backlog too, counted up to counted_to.
              */
             pending: number;
             rule_id: string;

@@ -54,6 +54,13 @@ export function NextTry({ delivery }: { delivery: Delivery }) {
       </span>
     );
   }
+  if (!delivery.id) {
+    return (
+      <span className="faint" data-testid="next-try">
+        {t('deliveries.waitsBehind')}
+      </span>
+    );
+  }
   if (!delivery.next_at) return null;
   return (
     <span className="faint" data-testid="next-try">
@@ -146,7 +153,7 @@ export function DeliveryView({ delivery }: { delivery: Delivery }) {
   const rule = useRule(delivery.rule_id);
   const retry = useRetryDelivery();
   return (
-    <article className="delivery" data-testid={`delivery-view-${delivery.id}`}>
+    <article className="delivery" data-testid={`delivery-view-${delivery.id || `of-${delivery.rule_id}`}`}>
       <div className="delivery__head">
         {rule === null ? (
           <span className="faint">{t('deliveries.ruleGone', { id: delivery.rule_id })}</span>
@@ -157,7 +164,7 @@ export function DeliveryView({ delivery }: { delivery: Delivery }) {
         )}
         <DeliveryStateTag state={delivery.state} />
         <NextTry delivery={delivery} />
-        {may && rule && (
+        {may && rule && delivery.id && (
           <Button
             size="small"
             variant="outline"

@@ -72,7 +72,7 @@ function Deliveries({ message, onRedeliver }: { message: Detail; onRedeliver: ()
       {list.isError && <ProblemPanel error={list.error} onRetry={() => void list.refetch()} />}
       {list.data && rows.length === 0 && <p className="faint">{t('messages.noDeliveries')}</p>}
       {rows.map((d) => (
-        <DeliveryView key={d.id} delivery={d} />
+        <DeliveryView key={d.id || `of-${d.rule_id}`} delivery={d} />
       ))}
       {list.hasNextPage && (
         <Button variant="outline" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
