@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,8 +55,7 @@ func (f Filter) selectionBy(grams bool) *selection {
 	s := &selection{where: `true`, appid: `a.appid`, since: `a.created_at`}
 	merchants := `authorizer a`
 	if grams && f.Query != "" {
-		// The fence leaves only the index for this: names must not be taken apart while rows are read.
-		merchants = `(SELECT * FROM authorizer WHERE authorizer_grams(search) @> authorizer_pairs(lower(` + s.arg(f.Query) + `)) OFFSET 0) a`
+		merchants = merchantsByGrams(s.arg(f.Query))
 	}
 	s.from = merchants
 	onMerchant := f.Status != "" || f.Kind != "" || f.Query != "" || f.FuncScope != 0
@@ -85,10 +83,15 @@ func (f Filter) selectionBy(grams bool) *selection {
 		s.and(`a.func_scopes @> ARRAY[` + s.arg(f.FuncScope) + `::int]`)
 	}
 	if f.Query != "" {
-		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Query)
-		s.and(`a.search LIKE lower(` + s.arg("%"+escaped+"%") + `)`)
+		s.and(`a.search LIKE lower(` + s.arg("%"+escapeLike(f.Query)+"%") + `)`)
 	}
 	return s
+}
+
+// merchantsByGrams are those that the index of names finds for a text, which is an argument of the query; they need not have it.
+// The fence leaves only the index for this: names must not be taken apart while rows are read.
+func merchantsByGrams(text string) string {
+	return `(SELECT * FROM authorizer WHERE authorizer_grams(search) @> authorizer_pairs(lower(` + text + `)) OFFSET 0) a`
 }
 
 // fewFound merchants are sorted rather than looked for in the order of the list, where they may lie at the end.
@@ -145,27 +148,32 @@ func queryAuthorizers(ctx context.Context, db postgres.DB, query string, args ..
 
 // countAuthorizers counts what is not kept in authorizer_tally.
 func countAuthorizers(ctx context.Context, db postgres.DB, f Filter) (n int64, err error) {
-	grams := f.Query != ""
-	if grams { // for a text that many have, looking through all names is faster
-		var plan []struct {
-			Plan struct {
-				Rows float64 `json:"Plan Rows"`
-			}
-		}
-		const q = `EXPLAIN (FORMAT JSON) SELECT FROM authorizer a WHERE authorizer_grams(a.search) @> authorizer_pairs(lower($1))`
-		var batch pgx.Batch
-		batch.Queue(fromIndexes)
-		batch.Queue(q, f.Query).QueryRow(func(row pgx.Row) error { return row.Scan(&plan) })
-		if err := db.SendBatch(ctx, &batch).Close(); err != nil {
+	grams := false
+	if f.Query != "" {
+		if grams, err = fewNamed(ctx, db, f.Query); err != nil {
 			return 0, err
 		}
-		grams = len(plan) == 1 && plan[0].Plan.Rows <= fewFound
 	}
 	query, args := f.count(grams)
 	var batch pgx.Batch
 	batch.Queue(fromIndexes)
 	batch.Queue(query, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&n) })
 	return n, db.SendBatch(ctx, &batch).Close()
+}
+
+// fewNamed guesses whether the index finds few merchants for a text. For one that many have, looking through names is faster.
+func fewNamed(ctx context.Context, db postgres.DB, text string) (bool, error) {
+	var plan []struct {
+		Plan struct {
+			Rows float64 `json:"Plan Rows"`
+		}
+	}
+	const q = `EXPLAIN (FORMAT JSON) SELECT FROM authorizer a WHERE authorizer_grams(a.search) @> authorizer_pairs(lower($1))`
+	var batch pgx.Batch
+	batch.Queue(fromIndexes)
+	batch.Queue(q, text).QueryRow(func(row pgx.Row) error { return row.Scan(&plan) })
+	err := db.SendBatch(ctx, &batch).Close()
+	return len(plan) == 1 && plan[0].Plan.Rows <= fewFound, err
 }
 
 // count is a query for how many merchants there are.
@@ -196,7 +204,7 @@ func listLabels(ctx context.Context, db postgres.DB, part, after string, limit i
 	args := []any{after, limit}
 	if part != "" {
 		where += ` AND value ILIKE $3`
-		args = append(args, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(part)+"%")
+		args = append(args, "%"+escapeLike(part)+"%")
 	}
 	var batch pgx.Batch
 	batch.Queue(fromIndexes)

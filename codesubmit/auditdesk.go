@@ -65,14 +65,7 @@ type DeskItem struct {
 
 // Desk lists audits, longest waiting first.
 func (s *Service) Desk(ctx context.Context, f DeskFilter) ([]DeskItem, error) {
-	var named []string
-	if f.Query != "" {
-		var err error
-		if named, err = s.merchants.Named(ctx, f.Query); err != nil {
-			return nil, err
-		}
-	}
-	items, err := s.deskPage(ctx, f, named)
+	items, err := s.deskPage(ctx, f)
 	if err != nil || len(items) == 0 {
 		return items, err
 	}

@@ -2,7 +2,9 @@ package codesubmit
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -52,58 +54,75 @@ func (h *CanaryHold) why() Fact {
 
 // canaryHold finds what holds the merchants of a rollout; nil: no canary does.
 func canaryHold(ctx context.Context, db postgres.DB, r *Rollout) (*CanaryHold, error) {
-	canaries := r.Spec.Strategy.Canary
-	if r.State != RolloutRunning || canaries == 0 {
-		return nil, nil //nolint:nilnil // documented
+	holds, err := canaryHolds(ctx, db, []*Rollout{r})
+	return holds[r.ID], err
+}
+
+// canaryHolds finds which canaries hold the merchants of rollouts, by the id of the rollout.
+func canaryHolds(ctx context.Context, db postgres.DB, list []*Rollout) (map[int64]*CanaryHold, error) {
+	var ids []int64
+	var canaries []int
+	var resumed []*time.Time
+	byID := map[int64]*Rollout{}
+	for _, r := range list {
+		if r.State == RolloutRunning && r.Spec.Strategy.Canary > 0 {
+			ids, canaries, resumed = append(ids, r.ID), append(canaries, r.Spec.Strategy.Canary), append(resumed, r.resumedAt)
+			byID[r.ID] = r
+		}
 	}
-	const q = `WITH birds AS (SELECT id, appid, state, error, finished_at FROM submission WHERE rollout_id = $1 ORDER BY id LIMIT $2)
-		SELECT id, appid, error, (SELECT count(*) FROM submission w WHERE w.rollout_id = $1 AND NOT w.admitted AND w.finished_at IS NULL AND w.id > (SELECT max(id) FROM birds))
-		FROM birds WHERE state = 'blocked' AND ($3::timestamptz IS NULL OR finished_at > $3) ORDER BY id`
-	rows, err := db.Query(ctx, q, r.ID, canaries, r.resumedAt)
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	const q = `WITH front AS MATERIALIZED (SELECT r.id, r.resumed_at, l.last,
+			(SELECT count(*) FROM submission w WHERE w.rollout_id = r.id AND NOT w.admitted AND w.finished_at IS NULL AND w.id > l.last) AS waiting
+			FROM unnest($1::bigint[], $2::int[], $3::timestamptz[]) r (id, canaries, resumed_at),
+			LATERAL (SELECT max(f.id) AS last FROM (SELECT s.id FROM submission s WHERE s.rollout_id = r.id ORDER BY s.id LIMIT r.canaries) f) l)
+		SELECT front.id, b.id, b.appid, b.error, front.waiting FROM front JOIN submission b ON b.rollout_id = front.id AND b.id <= front.last
+		WHERE front.waiting > 0 AND b.state = 'blocked' AND (front.resumed_at IS NULL OR b.finished_at > front.resumed_at) ORDER BY front.id, b.id`
+	rows, err := db.Query(ctx, q, ids, canaries, resumed)
 	if err != nil {
 		return nil, err
 	}
-	h := CanaryHold{Canaries: min(canaries, r.Total)}
-	h.Blocked, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b BlockedCanary, err error) {
-		return b, row.Scan(&b.SubmissionID, &b.AppID, &b.Failure, &h.Waiting)
+	holds := map[int64]*CanaryHold{}
+	var id int64
+	var waiting int
+	var b BlockedCanary
+	_, err = pgx.ForEachRow(rows, []any{&id, &b.SubmissionID, &b.AppID, &b.Failure, &waiting}, func() error {
+		if holds[id] == nil {
+			holds[id] = &CanaryHold{Canaries: min(byID[id].Spec.Strategy.Canary, byID[id].Total), Waiting: waiting}
+		}
+		holds[id].Blocked = append(holds[id].Blocked, b)
+		b = BlockedCanary{}
+		return nil
 	})
-	if err != nil || h.Waiting == 0 {
-		return nil, err
-	}
-	return &h, nil
+	return holds, err
 }
 
 // addCanaryHolds tells of each rollout which canaries hold it.
 func (s *Service) addCanaryHolds(ctx context.Context, list []*Rollout) error {
-	var appids []string
-	for _, r := range list {
-		if r.Counts[Blocked] == 0 {
-			continue
-		}
-		var err error
-		if r.Canary, err = canaryHold(ctx, s.db, r); err != nil {
-			return err
-		}
-		if r.Canary != nil {
-			for _, b := range r.Canary.Blocked {
-				appids = append(appids, b.AppID)
-			}
-		}
+	holds, err := canaryHolds(ctx, s.db, slices.DeleteFunc(slices.Clone(list), func(r *Rollout) bool { return r.Counts[Blocked] == 0 }))
+	if err != nil || len(holds) == 0 {
+		return err
 	}
-	if len(appids) == 0 {
-		return nil
+	var appids []string
+	for _, h := range holds {
+		for _, b := range h.Blocked {
+			appids = append(appids, b.AppID)
+		}
 	}
 	names, err := s.merchants.NickNames(ctx, appids)
 	if err != nil {
 		return err
 	}
 	for _, r := range list {
-		if r.Canary == nil {
+		h := holds[r.ID]
+		if h == nil {
 			continue
 		}
-		for i := range r.Canary.Blocked {
-			r.Canary.Blocked[i].NickName = names[r.Canary.Blocked[i].AppID]
+		for i := range h.Blocked {
+			h.Blocked[i].NickName = names[h.Blocked[i].AppID]
 		}
+		r.Canary = h
 	}
 	return nil
 }

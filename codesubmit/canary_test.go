@@ -1,12 +1,15 @@
 package codesubmit
 
 import (
+	"context"
 	"net/http"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/wxsteward/wxsteward/component"
+	"github.com/wxsteward/wxsteward/internal/postgres"
 	"github.com/wxsteward/wxsteward/internal/wechat/wechatfake"
 )
 
@@ -83,4 +86,53 @@ func TestGoingOnWithoutABlockedCanary(t *testing.T) {
 	e.approve(all[2:]...)
 	e.counts(id, map[string]int{"released": 5})
 	require.Equal(t, "completed", e.rollout(id)["state"])
+}
+
+// counting counts queries.
+type counting struct {
+	postgres.DB
+
+	n int
+}
+
+func (c *counting) Query(ctx context.Context, q string, args ...any) (pgx.Rows, error) {
+	c.n++
+	return c.DB.Query(ctx, q, args...)
+}
+
+// TestHeldRolloutsAreListedAtOnce: a list asks no more often because more of its rollouts are held, and tells each its own canaries.
+func TestHeldRolloutsAreListedAtOnce(t *testing.T) {
+	t.Parallel()
+	e := newShops(t)
+	e.StopJobs()
+	_, err := e.Pool.Exec(t.Context(), `INSERT INTO authorizer (appid, kind, status, nick_name) SELECT 'wx' || lpad(n::text, 16, '0'), 'miniprogram', 'authorized', 'Shop ' || n FROM generate_series(1, 5) n`)
+	require.NoError(t, err)
+	db := &counting{DB: e.Pool}
+	s := New(Config{}, Deps{DB: db, Merchants: e.Merchants})
+	queries := 0
+	for held := 1; held <= 3; held++ { // the canaries of each are one more than of the one before; the last of them is blocked
+		_, err := e.Pool.Exec(t.Context(), `WITH r AS (INSERT INTO rollout (name, state, template_id, user_version, spec, targets, total)
+				VALUES ('r', 'running', 1, '1.0.0', jsonb_build_object('strategy', jsonb_build_object('canary', $1::int)), '{}', 5) RETURNING id)
+			INSERT INTO submission (rollout_id, appid, state, template_id, user_version, marker, admitted, finished_at, error)
+			SELECT r.id, 'wx' || lpad(n::text, 16, '0'), CASE n WHEN $1 THEN 'blocked' ELSE 'queued' END, 1, '1.0.0', r.id || '-' || n, n <= $1,
+				CASE n WHEN $1 THEN now() END, CASE n WHEN $1 THEN '{"code": "privacy"}'::jsonb END FROM r, generate_series(1, 5) n ORDER BY n`, held)
+		require.NoError(t, err)
+		db.n = 0
+		list, _, err := s.Rollouts(t.Context(), RolloutFilter{Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, list, held)
+		for i, r := range list {
+			canaries := held - i
+			require.NotNil(t, r.Canary)
+			require.Equal(t, canaries, r.Canary.Canaries)
+			require.Equal(t, 5-canaries, r.Canary.Waiting)
+			require.Len(t, r.Canary.Blocked, 1)
+			require.Equal(t, []string{"Shop 1", "Shop 2", "Shop 3"}[canaries-1], r.Canary.Blocked[0].NickName)
+			require.Equal(t, "privacy", r.Canary.Blocked[0].Failure.Code)
+		}
+		if held == 1 {
+			queries = db.n
+		}
+		require.Equal(t, queries, db.n)
+	}
 }

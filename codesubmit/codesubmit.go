@@ -39,7 +39,7 @@ type merchants interface {
 	LiveVersions(ctx context.Context) ([]authorize.LiveCount, error)
 	LiveAt(ctx context.Context, f authorize.LiveFilter) ([]authorize.LiveMerchant, error)
 	LiveUnseen(ctx context.Context, scope int, before time.Time, limit int) ([]string, error)
-	Named(ctx context.Context, part string) (appids []string, err error)
+	SearchNames(ctx context.Context, part string) (authorize.NameSearch, error)
 	CheckAuthorized(ctx context.Context, appid string) error
 	API(appid string) *wechat.Authorizer
 }

@@ -212,9 +212,37 @@ func (s *Service) routeRollouts(api huma.API) {
 			return s.answerRollout(ctx, &in.IDInput, func(id int64) (*Rollout, error) { return s.CancelRollout(ctx, id, in.Withdraw) })
 		})
 	huma.Register(api, adminauth.Op(http.MethodPost, "/rollouts/{id}/retry-failed", "retry-rollout", "Send failed, blocked and rejected submissions on again", adminauth.Operator, tagRollouts),
-		func(ctx context.Context, in *IDInput) (*rolloutOutput, error) {
-			return s.answerRollout(ctx, in, func(id int64) (*Rollout, error) { return s.RetryFailed(ctx, id) })
-		})
+		s.retryRollout)
+}
+
+// RetriedView is a rollout after its retry.
+type RetriedView struct {
+	RolloutView
+
+	LeftOut []LeftOutView `json:"left_out" doc:"Merchants that stay as they are, by reason, the most common first."`
+}
+
+// LeftOutView are merchants that a retry leaves as they are.
+type LeftOutView struct {
+	Merchants int    `json:"merchants" minimum:"1"`
+	Reason    string `json:"reason"`
+}
+
+func (s *Service) retryRollout(ctx context.Context, in *IDInput) (*struct{ Body RetriedView }, error) {
+	id, err := in.number()
+	if err != nil {
+		return nil, err
+	}
+	r, left, err := s.RetryFailed(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	lang := fault.LangFrom(ctx)
+	view := RetriedView{RolloutView: rolloutView(r, lang), LeftOut: make([]LeftOutView, 0, len(left))}
+	for _, l := range left {
+		view.LeftOut = append(view.LeftOut, LeftOutView{l.Merchants, l.Reason.In(lang)})
+	}
+	return &struct{ Body RetriedView }{view}, nil
 }
 
 func (s *Service) answerRollout(ctx context.Context, in *IDInput, do func(id int64) (*Rollout, error)) (*rolloutOutput, error) {

@@ -1,7 +1,9 @@
 package codesubmit
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -107,6 +109,30 @@ func (r rival) refusal() error {
 		return fault.New(fault.Conflict, "Version %s of a newer rollout is released for %s, and a retry would replace it by an older one. Make a new rollout if that is wanted.", r.version, r.appid)
 	}
 	return fault.New(fault.Conflict, "Submission %d of another rollout is under way for %s; cancel that one first.", r.id, r.appid)
+}
+
+// leftOut counts merchants by what stands in their way.
+func leftOut(others map[int64]rival) []LeftOut {
+	type reason struct {
+		version  string
+		released bool
+	}
+	counts := map[reason]int{}
+	for _, r := range others {
+		counts[reason{r.version, r.released}]++
+	}
+	left := make([]LeftOut, 0, len(counts))
+	for why, n := range counts {
+		fact := factOf("Version %s of another rollout is under way for them.", why.version)
+		if why.released {
+			fact = factOf("Version %s of a newer rollout is released for them, and a retry would replace it by an older one.", why.version)
+		}
+		left = append(left, LeftOut{n, fact})
+	}
+	slices.SortFunc(left, func(a, b LeftOut) int {
+		return cmp.Or(b.Merchants-a.Merchants, cmp.Compare(a.Reason.EN, b.Reason.EN))
+	})
+	return left
 }
 
 // rivals finds for each submission what stands in the way of its retry: a newer one under way, a newer one that was

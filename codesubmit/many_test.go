@@ -51,7 +51,7 @@ func TestTenThousandMerchantsAtOnce(t *testing.T) {
 	_, err = e.Pool.Exec(t.Context(), `UPDATE submission SET state = 'blocked', resume_state = 'committing'`)
 	require.NoError(t, err)
 	began = time.Now()
-	_, err = e.service.RetryFailed(t.Context(), int64(id))
+	_, _, err = e.service.RetryFailed(t.Context(), int64(id))
 	require.NoError(t, err)
 	t.Logf("retry of %d: %s", n, time.Since(began))
 	require.Equal(t, n, e.Count(`SELECT count(*) FROM submission WHERE state = 'committing' AND finished_at IS NULL AND admitted AND look`))

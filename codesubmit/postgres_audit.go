@@ -11,7 +11,7 @@ import (
 // newerThere tells rejections and withdrawals that a newer submission of the merchant has left behind.
 const newerThere = `EXISTS (SELECT 1 FROM submission n WHERE n.appid = s.appid AND n.id > s.id)`
 
-func (s *Service) deskPage(ctx context.Context, f DeskFilter, named []string) ([]DeskItem, error) {
+func (s *Service) deskPage(ctx context.Context, f DeskFilter) ([]DeskItem, error) {
 	where := `s.state = 'auditing'`
 	switch f.State { // 4: WeChat has postponed it
 	case DeskAuditing:
@@ -29,12 +29,25 @@ func (s *Service) deskPage(ctx context.Context, f DeskFilter, named []string) ([
 	if f.After != nil {
 		after = *f.After
 	}
+	var a arguments
+	where += ` AND s.submitted_at IS NOT NULL AND (s.submitted_at, s.id) > (` + a.add(after.SubmittedAt) + `, ` + a.add(after.ID) + `)`
+	if f.UserVersion != "" {
+		where += ` AND s.user_version = ` + a.add(f.UserVersion)
+	}
+	if f.RolloutID != 0 {
+		where += ` AND s.rollout_id = ` + a.add(f.RolloutID)
+	}
+	if f.Query != "" {
+		names, err := s.merchants.SearchNames(ctx, f.Query)
+		if err != nil {
+			return nil, err
+		}
+		part := a.add(like(f.Query))
+		where += ` AND (s.user_version ILIKE ` + part + ` OR s.reason ILIKE ` + part + ` OR ` + names.Condition(`s.appid`, a.add) + `)`
+	}
 	q := `SELECT ` + submissionColumns + `, r.name FROM submission s JOIN rollout r ON r.id = s.rollout_id
-		WHERE ` + where + ` AND s.submitted_at IS NOT NULL AND (s.submitted_at, s.id) > ($1, $2)
-		AND ($3::text = '' OR s.user_version = $3::text) AND ($4::bigint = 0 OR s.rollout_id = $4::bigint)
-		AND ($5::text = '' OR s.appid ILIKE $6 OR s.user_version ILIKE $6 OR s.reason ILIKE $6 OR s.appid = ANY($7))
-		ORDER BY s.submitted_at, s.id LIMIT $8`
-	rows, err := s.db.Query(ctx, q, after.SubmittedAt, after.ID, f.UserVersion, f.RolloutID, f.Query, like(f.Query), named, f.Limit)
+		WHERE ` + where + ` ORDER BY s.submitted_at, s.id LIMIT ` + a.add(f.Limit)
+	rows, err := s.db.Query(ctx, q, a.planned(f.Query != "")...)
 	if err != nil {
 		return nil, err
 	}

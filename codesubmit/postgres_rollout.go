@@ -195,66 +195,84 @@ type SubmissionFilter struct {
 	Latest    bool // only a merchant's newest
 	Query     string
 	After     int64
-	named     []string // merchants whose names match Query
 	Limit     int
+}
+
+// arguments of a query, in the order of their placeholders.
+type arguments []any
+
+// add returns the placeholder of another argument.
+func (a *arguments) add(value any) string {
+	*a = append(*a, value)
+	return fmt.Sprintf("$%d", len(*a))
+}
+
+// planned has a query by name planned for the text at hand: a plan for any text, which PostgreSQL comes to after a few
+// of them, takes the wrong index.
+func (a arguments) planned(byName bool) []any {
+	if byName {
+		return append([]any{pgx.QueryExecModeDescribeExec}, a...)
+	}
+	return a
 }
 
 // Submissions lists submissions and counts them all.
 func (s *Service) Submissions(ctx context.Context, f SubmissionFilter) ([]*Submission, int64, error) {
-	if f.Query != "" {
-		named, err := s.merchants.Named(ctx, f.Query)
-		if err != nil {
-			return nil, 0, err
-		}
-		f.named = named
-	}
-	where, args := f.where()
-	var total int64
-	if err := s.db.QueryRow(ctx, `SELECT count(*) FROM submission s`+where, args...).Scan(&total); err != nil {
+	where, args, err := s.selected(ctx, f)
+	if err != nil {
 		return nil, 0, err
 	}
-	list, err := s.submissionPage(ctx, f)
+	var total int64
+	if err := s.db.QueryRow(ctx, `SELECT count(*) FROM submission s`+where, args.planned(f.Query != "")...).Scan(&total); err != nil {
+		return nil, 0, err
+	}
+	list, err := s.submissionsAfter(ctx, where, args, f)
 	return list, total, err
 }
 
 func (s *Service) submissionPage(ctx context.Context, f SubmissionFilter) ([]*Submission, error) {
-	where, args := f.where()
-	if f.After != 0 {
-		args = append(args, f.After)
-		where += fmt.Sprintf(` AND s.id < $%d`, len(args))
+	where, args, err := s.selected(ctx, f)
+	if err != nil {
+		return nil, err
 	}
-	args = append(args, f.Limit)
-	rows, err := s.db.Query(ctx, `SELECT `+submissionColumns+` FROM submission s`+where+fmt.Sprintf(` ORDER BY s.id DESC LIMIT $%d`, len(args)), args...)
+	return s.submissionsAfter(ctx, where, args, f)
+}
+
+func (s *Service) submissionsAfter(ctx context.Context, where string, args arguments, f SubmissionFilter) ([]*Submission, error) {
+	if f.After != 0 {
+		where += ` AND s.id < ` + args.add(f.After)
+	}
+	where += ` ORDER BY s.id DESC LIMIT ` + args.add(f.Limit)
+	rows, err := s.db.Query(ctx, `SELECT `+submissionColumns+` FROM submission s`+where, args.planned(f.Query != "")...)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, scanSubmission)
 }
 
-// where names only what is asked for, so that each combination finds its index.
-func (f SubmissionFilter) where() (text string, args []any) {
-	text = ` WHERE true`
-	add := func(condition string, arg any) {
-		args = append(args, arg)
-		text += fmt.Sprintf(` AND `+condition, len(args))
-	}
+// selected names only what is asked for, so that each combination finds its index.
+func (s *Service) selected(ctx context.Context, f SubmissionFilter) (where string, args arguments, err error) {
+	where = ` WHERE true`
 	if f.RolloutID != 0 {
-		add(`s.rollout_id = $%d`, f.RolloutID)
+		where += ` AND s.rollout_id = ` + args.add(f.RolloutID)
 	}
 	if f.AppID != "" {
-		add(`s.appid = $%d`, f.AppID)
+		where += ` AND s.appid = ` + args.add(f.AppID)
 	}
 	if f.State != "" {
-		add(`s.state = $%d`, f.State)
+		where += ` AND s.state = ` + args.add(f.State)
 	}
 	if f.Query != "" {
-		args = append(args, like(f.Query), f.named)
-		text += fmt.Sprintf(` AND (s.appid ILIKE $%d OR s.appid = ANY($%d))`, len(args)-1, len(args))
+		names, err := s.merchants.SearchNames(ctx, f.Query)
+		if err != nil {
+			return "", nil, err
+		}
+		where += ` AND ` + names.Condition(`s.appid`, args.add)
 	}
 	if f.Latest {
-		text += ` AND NOT EXISTS (SELECT FROM submission n WHERE n.appid = s.appid AND n.id > s.id)`
+		where += ` AND NOT EXISTS (SELECT FROM submission n WHERE n.appid = s.appid AND n.id > s.id)`
 	}
-	return text, args
+	return where, args, nil
 }
 
 func (s *Service) submissionByID(ctx context.Context, id int64) (*Submission, error) {

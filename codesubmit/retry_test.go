@@ -81,7 +81,11 @@ func TestRetryLeavesOutWhoIsInAnotherRollout(t *testing.T) {
 	e.released("2.4.0", third)
 	e.roll("2.4.0", nil, second)
 	e.until(second, "auditing")
-	e.do(http.MethodPost, "/rollouts/"+older+"/retry-failed", nil)
+	out := e.do(http.MethodPost, "/rollouts/"+older+"/retry-failed", nil)
+	require.Equal(t, []any{
+		map[string]any{"merchants": 1.0, "reason": "Version 2.4.0 of a newer rollout is released for them, and a retry would replace it by an older one."},
+		map[string]any{"merchants": 1.0, "reason": "Version 2.4.0 of another rollout is under way for them."},
+	}, out["left_out"], "it is told who stays as it is, and why")
 	e.counts(older, map[string]int{"auditing": 1, "failed": 2})
 	e.approve(shop)
 	e.counts(older, map[string]int{"released": 1, "failed": 2})
@@ -110,7 +114,7 @@ func TestTwoRetriesAtOnce(t *testing.T) {
 	require.NoError(t, e.service.retryInTx(t.Context(), tx, sub))
 	other := make(chan error, 1)
 	go func() {
-		_, err := e.service.RetryFailed(context.WithoutCancel(t.Context()), newer)
+		_, _, err := e.service.RetryFailed(context.WithoutCancel(t.Context()), newer)
 		other <- err
 	}()
 	e.Until("the other waits", func() bool {

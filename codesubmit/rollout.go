@@ -161,10 +161,18 @@ func (s *Service) CancelRollout(ctx context.Context, id int64, withdraw bool) (*
 	})
 }
 
+// LeftOut are merchants that a retry of a rollout leaves as they are, all for one reason.
+type LeftOut struct {
+	Merchants int
+	Reason    Fact
+}
+
 // RetryFailed sends the failed, blocked and rejected submissions of a rollout on again. Those of merchants that another
-// rollout has come to stay as they are; when there are no others it says why.
-func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, error) {
-	return s.changeRollout(ctx, id, func(tx pgx.Tx, _ *Rollout) error {
+// rollout has come to stay as they are and are told of, the most common reason first; when there are no others it is
+// refused with the reason.
+func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, []LeftOut, error) {
+	var left []LeftOut
+	r, err := s.changeRollout(ctx, id, func(tx pgx.Tx, _ *Rollout) error {
 		subs, err := submissionsInStates(ctx, tx, id, []State{Failed, Blocked, Rejected})
 		if err != nil {
 			return err
@@ -181,8 +189,10 @@ func (s *Service) RetryFailed(ctx context.Context, id int64) (*Rollout, error) {
 		if len(subs) == 0 {
 			return others[first.ID].refusal()
 		}
+		left = leftOut(others)
 		return s.retryMany(ctx, tx, subs)
 	})
+	return r, left, err
 }
 
 func (s *Service) changeRollout(ctx context.Context, id int64, change func(tx pgx.Tx, r *Rollout) error) (*Rollout, error) {

@@ -427,6 +427,10 @@ func chinese(format string) (translated string, ok bool) {
 		return "另一个发布正在处理商户 %[2]s（提交记录 %[1]d），请先取消它。", true
 	case "Version %s of a newer rollout is released for %s, and a retry would replace it by an older one. Make a new rollout if that is wanted.":
 		return "更新的发布已为商户 %[2]s 发布版本 %[1]s，重试会把它换回旧版本。确需如此请新建发布。", true
+	case "Version %s of another rollout is under way for them.":
+		return "另一个发布正在为它们处理版本 %s。", true
+	case "Version %s of a newer rollout is released for them, and a retry would replace it by an older one.":
+		return "更新的发布已为它们发布版本 %s，重试会换回旧版本。", true
 	case "Only a submission in audit can be sped up; this one is %s.":
 		return "只有审核中的版本可以加急，当前状态为“%s”。", true
 	case "1 to 64 characters are needed.":

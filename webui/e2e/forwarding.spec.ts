@@ -25,6 +25,13 @@ async function look(page: Page, name: string): Promise<void> {
   }
 }
 
+/** goWithin goes to an address as a link does, without loading the page anew. */
+const goWithin = (page: Page, to: string) =>
+  page.evaluate((path) => {
+    window.history.pushState(null, '', path);
+    window.dispatchEvent(new PopStateEvent('popstate', { state: null }));
+  }, to);
+
 const merchantOf = (page: Page) =>
   send(page, 'GET', '/api/v1/authorizers?status=authorized&limit=1') as Promise<{
     items: { appid: string; nick_name: string }[];
@@ -114,6 +121,22 @@ test('a rule is made, its secret shown once, tested, delivers signed, fails into
   expect(secret).toMatch(/^whsec_/);
   await look(page, 'rule-secret');
   await page.getByTestId('secret-done').click();
+  const first = page.url();
+
+  // Another rule, opened in the page that has just shown a secret, shows its own form.
+  await expect(page.getByTestId('rule-state-on')).toBeVisible();
+  await page.goBack();
+  await field(page, 'rule-name').fill('另一条');
+  await field(page, 'target').fill(`${shop.url}/other`);
+  await page.getByTestId('save-rule').click();
+  await expect(page.getByTestId('secret')).toBeVisible();
+  await goWithin(page, `${new URL(first).pathname}/edit`);
+  await expect(field(page, 'rule-name')).toHaveValue('商城消息');
+  await expect(page.getByTestId('secret')).toHaveCount(0);
+  const { items } = (await send(page, 'GET', '/api/v1/forward-rules')) as { items: { id: string; name: string }[] };
+  const other = items.find((rule) => rule.name === '另一条');
+  await send(page, 'DELETE', `/api/v1/forward-rules/${other?.id}`);
+  await goWithin(page, new URL(first).pathname);
 
   // The test call, shown as it was sent.
   await expect(page.getByTestId('rule-state-on')).toBeVisible();

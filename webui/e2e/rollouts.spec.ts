@@ -145,6 +145,44 @@ test('a blocked canary says who waits for it, and the others go on with it or wi
   expect(withdrawals.today_left).toBe(4);
 });
 
+test('a retry of a rollout says whom it leaves out', async ({ page }) => {
+  test.setTimeout(120_000);
+  const admin = new Admin(page);
+  await admin.signIn();
+  const appids = await shops(page, 2);
+  const [again = '', elsewhere = ''] = appids;
+  const roll = async (user_version: string, targets: string[]) =>
+    (await send(page, 'POST', '/api/v1/rollouts', {
+      name: `重试 ${user_version}`,
+      template_id: 0,
+      user_version,
+      targets: { appids: targets },
+      privacy,
+    })) as { id: string };
+  for (const appid of appids) await control(page, 'PATCH', `merchants/${appid}`, { categories: [] });
+  const older = await roll('3.2.0', appids);
+  await untilAll(page, older.id, appids, ['blocked']);
+  for (const appid of appids) {
+    await control(page, 'PATCH', `merchants/${appid}`, {
+      categories: [{ first_class: '餐饮服务', second_class: '点餐平台', first_id: 220, second_id: 223, status: 3 }],
+    });
+  }
+  const newer = await roll('3.3.0', [elsewhere]);
+  await untilAll(page, newer.id, [elsewhere], ['auditing']);
+  await page.goto(`/admin/rollouts/${older.id}`);
+  await page.getByTestId('rollout-retry-failed').click();
+  await confirm(page);
+  await expect(page.getByTestId('left-out')).toContainText('3.3.0');
+  await shot(page, '66-left-out');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await shot(page, '67-left-out-phone');
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await untilAll(page, older.id, [again], ['auditing']);
+  await page.getByTestId('left-out-close').click();
+  await expect(page.getByTestId('left-out')).toHaveCount(0);
+  for (const { id } of [older, newer]) await send(page, 'POST', `/api/v1/rollouts/${id}/cancel?withdraw=true`);
+});
+
 test('a rollout over 25 merchants meets a rejection, a block and a gray release, and is rolled back', async ({
   page,
   browser,

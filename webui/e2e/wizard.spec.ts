@@ -121,9 +121,12 @@ test('settings are saved for next time, and missing domains are added to the pla
 
   // What somebody else adds is shown, and what is edited here is not saved over it.
   const path = '/api/v1/component/domains';
-  const addElsewhere = async (name: string) => {
+  const addUnseen = async (name: string) => {
     const { server, webview } = (await send(page, 'GET', path)) as { server: string[]; webview: string[] | null };
     await send(page, 'PUT', path, { server: [...server, name], webview: webview ?? [] });
+  };
+  const addElsewhere = async (name: string) => {
+    await addUnseen(name);
     await readAllAgain(page);
   };
   await addElsewhere(`first-${host}`);
@@ -141,6 +144,24 @@ test('settings are saved for next time, and missing domains are added to the pla
   await page.getByTestId('platform-conflict').locator('button').click();
   await expect(field(page, 'domains-server')).toHaveValue(new RegExp(`second-${host}`));
   await expect(page.getByTestId('platform-conflict')).toHaveCount(0);
+
+  // Nor where the question has been open since before.
+  const edited = `${await field(page, 'domains-server').inputValue()}\nthird-${host}`;
+  await field(page, 'domains-server').fill(edited);
+  await page.getByTestId('save-domains').click();
+  await addUnseen(`fourth-${host}`);
+  await page.getByTestId('confirm-ok').click();
+  await expect(page.getByTestId('confirm').getByTestId('problem')).toBeVisible();
+  await shot(page, '36-platform-asked');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await shot(page, '37-platform-asked-phone');
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.getByTestId('confirm-cancel').click();
+  const kept = (await send(page, 'GET', path)) as { server: string[] };
+  expect(kept.server).toContain(`fourth-${host}`);
+  expect(kept.server).not.toContain(`third-${host}`);
+  await page.getByTestId('platform-conflict').locator('button').click();
+  await expect(field(page, 'domains-server')).toHaveValue(new RegExp(`fourth-${host}`));
 
   await page.getByTestId('get-confirm-file').click();
   const address = (await page.getByTestId('confirm-file').locator('a').getAttribute('href')) ?? '';

@@ -4076,6 +4076,11 @@ export interface components {
              */
             unchanged: number;
         };
+        LeftOutView: {
+            /** Format: int64 */
+            merchants: number;
+            reason: string;
+        };
         LinkBody: {
             /** @description Only this account may authorize; empty: any. */
             appid: string;
@@ -5277,6 +5282,48 @@ export interface components {
             audit?: components["schemas"]["AuditChange"];
             /** @description Submissions. */
             ids: string[];
+        };
+        RetriedView: {
+            /** @description Canaries that are blocked while the others of a running rollout wait for them; null: none does. */
+            canary_hold: components["schemas"]["CanaryView"];
+            /** @description Submissions by state. */
+            counts: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** Format: date-time */
+            finished_at: string | null;
+            /**
+             * Format: date-time
+             * @description When a window of WeChat's turns that merchants wait for; null: they wait for none.
+             */
+            held_until: string | null;
+            id: string;
+            /**
+             * @description rollback: takes the merchants of another rollout back.
+             * @enum {string}
+             */
+            kind: "release" | "rollback";
+            /** @description Merchants that stay as they are, by reason, the most common first. */
+            left_out: components["schemas"]["LeftOutView"][];
+            name: string;
+            /** @description The rollout that a rollback takes back. */
+            of_rollout_id: string | null;
+            /** @description Why it is paused, or what merchants of a running one wait for. */
+            pause_reason: string;
+            spec: components["schemas"]["Spec"];
+            /** Format: date-time */
+            start_at: string | null;
+            /** @enum {string} */
+            state: "scheduled" | "running" | "paused" | "completed" | "canceled";
+            /** Format: int64 */
+            template_id: number;
+            /** Format: int64 */
+            total: number;
+            user_desc: string;
+            user_version: string;
         };
         "Retry-dead-deliveriesRequest": {
             rule_id: string;
@@ -11907,7 +11954,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RolloutView"];
+                    "application/json": components["schemas"]["RetriedView"];
                 };
             };
             /** @description Error */

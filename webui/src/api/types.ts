@@ -43,6 +43,7 @@ export type MessageDetail = Get<'/messages/{id}'>;
 export type Draft = Item<'/template-drafts'>;
 export type Template = Item<'/templates'>;
 export type Rollout = Get<'/rollouts/{id}'>;
+export type LeftOut = Success<paths['/rollouts/{id}/retry-failed']['post']>['left_out'][number];
 export type RolloutRequest = Body<paths['/rollouts']['post']>;
 export type Strategy = NonNullable<RolloutRequest['strategy']>;
 export type Targets = RolloutRequest['targets'];

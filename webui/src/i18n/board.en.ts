@@ -6,6 +6,8 @@ export const boardEn: typeof boardZhCN = {
     kindRollback: 'Rollback',
     ofRollout: 'Takes rollout {{id}} back',
     heldUntil: 'Some merchants wait for a quota or a window of WeChat’s; they go on {{time}}.',
+    leftOut: 'Not retried, because of another rollout: {{n}}',
+    leftOutFor: '{{n}}: {{reason}}',
     waits: 'Waits now: ',
     canaryHold: '{{n}} of {{of}} merchants that go first are blocked. The other {{waiting}} wait for them.',
     canaryAll: 'See all {{n}}',

@@ -4,6 +4,8 @@ export const boardZhCN = {
     kindRollback: '回滚',
     ofRollout: '回滚的是发布单 {{id}}',
     heldUntil: '有商户在等微信的额度或频率窗口，{{time}} 继续。',
+    leftOut: '因另一个发布未重试的商户：{{n}} 个',
+    leftOutFor: '{{n}} 个：{{reason}}',
     waits: '现在在等：',
     canaryHold: '先发布的 {{of}} 个商户中有 {{n}} 个被阻塞，其余 {{waiting}} 个在等它们。',
     canaryAll: '查看全部 {{n}} 个',

@@ -5,3 +5,14 @@ export function difference(testing: readonly string[], published: readonly strin
     onlyPublished: published.filter((d) => !testing.includes(d)),
   };
 }
+
+interface Lists {
+  server?: readonly string[] | null;
+  webview?: readonly string[] | null;
+}
+
+/** sameDomains reports whether nobody changed a list of the platform's, in whatever order WeChat names them. */
+export function sameDomains(before: Lists, now: Lists): boolean {
+  const text = (list: readonly string[] | null | undefined) => [...(list ?? [])].sort().join('\n');
+  return text(before.server) === text(now.server) && text(before.webview) === text(now.webview);
+}

@@ -370,10 +370,16 @@ function Change({ id }: { id: string }) {
   );
 }
 
-/** ForwardRuleForm makes a rule or changes one. A new rule's secret lives in this page alone. */
+/** ForwardRuleForm makes a rule or changes one. */
 export default function ForwardRuleForm() {
-  const { t } = useTranslation();
   const { id } = useParams();
+  // The router keeps this page from one rule to the next; what belongs to one must not be seen at another.
+  return <OneRuleForm key={id ?? 'new'} id={id} />;
+}
+
+/** OneRuleForm keeps a new rule's secret in this page alone. */
+function OneRuleForm({ id }: { id: string | undefined }) {
+  const { t } = useTranslation();
   const may = useCan('operator');
   const [made, setMade] = useState<Rule | null>(null);
   const back = { to: id ? `/forward-rules/${id}` : '/forward-rules', label: t('forward.title') };

@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { CheckCircleFilledIcon, CloseCircleFilledIcon, ErrorCircleFilledIcon } from 'tdesign-icons-react';
 import { Input } from 'tdesign-react';
 import { api, call } from '../api/client';
-import { asProblem, fieldErrors, type Problem } from '../api/problem';
+import { asProblem, fieldErrors, Problem } from '../api/problem';
 import { componentQuery, domainsQuery, keys, whitelistQuery } from '../api/queries';
 import type { CheckResult, Component, ComponentUpdate, PlatformDomains } from '../api/types';
 import { Button } from '../components/Button';
@@ -20,7 +20,7 @@ import { TextArea } from '../components/TextArea';
 import { Time } from '../components/Time';
 import { toast } from '../components/toast';
 import { useTexts } from '../components/useTexts';
-import { difference } from '../logic/domains';
+import { difference, sameDomains } from '../logic/domains';
 import { notSent, type Texts } from '../logic/edited';
 import { oneOf } from '../logic/oneof';
 import { splitList } from '../logic/text';
@@ -563,6 +563,16 @@ function DomainsForm({ domains }: { domains: PlatformDomains }) {
                 hint: t('platform.domainsConfirmHint'),
                 ok: t('common.save'),
                 run: async () => {
+                  // The question may have been open for long, and both lists are replaced.
+                  const now = await client.fetchQuery({ ...domainsQuery, staleTime: 0 });
+                  if (!sameDomains(domains, now)) {
+                    throw new Problem({
+                      status: 409,
+                      code: 'conflict',
+                      title: t('platform.changedMeanwhile'),
+                      detail: '',
+                    });
+                  }
                   const answer = await call(
                     api.PUT('/component/domains', {
                       body: { server: splitList(server), webview: splitList(webview) },

@@ -6,7 +6,7 @@ import { DownloadIcon } from 'tdesign-icons-react';
 import { Checkbox } from 'tdesign-react';
 import { api, call } from '../api/client';
 import { keys, rolloutQuery } from '../api/queries';
-import type { Rollout } from '../api/types';
+import type { LeftOut, Rollout } from '../api/types';
 import { Button } from '../components/Button';
 import { useConfirm } from '../components/Confirm';
 import { PageHead, Pairs, Panel } from '../components/PageHead';
@@ -28,22 +28,31 @@ import { RolloutRollback } from './RolloutRollback';
 import { StrategyWords, WindowWords } from './StrategyWords';
 import { SubmissionView } from './SubmissionView';
 
-/** post does it; withdraw is for cancel alone: audits under way are taken back. */
-function post(action: RolloutAction, id: string, withdraw: boolean) {
+/** post does it and tells whom a retry left out; withdraw is for cancel alone: audits under way are taken back. */
+async function post(action: RolloutAction, id: string, withdraw: boolean): Promise<LeftOut[]> {
   const params = { path: { id } };
   switch (action) {
     case 'pause':
-      return call(api.POST('/rollouts/{id}/pause', { params }));
+      await call(api.POST('/rollouts/{id}/pause', { params }));
+      return [];
     case 'resume':
-      return call(api.POST('/rollouts/{id}/resume', { params }));
+      await call(api.POST('/rollouts/{id}/resume', { params }));
+      return [];
     case 'cancel':
-      return call(api.POST('/rollouts/{id}/cancel', { params: { ...params, query: { withdraw } } }));
+      await call(api.POST('/rollouts/{id}/cancel', { params: { ...params, query: { withdraw } } }));
+      return [];
     case 'retry-failed':
-      return call(api.POST('/rollouts/{id}/retry-failed', { params }));
+      return (await call(api.POST('/rollouts/{id}/retry-failed', { params }))).left_out;
   }
 }
 
-function Actions({ rollout }: { rollout: Rollout }) {
+interface ActionsProps {
+  rollout: Rollout;
+  /** onDone is told whom a retry left out. */
+  onDone: (leftOut: LeftOut[]) => void;
+}
+
+function Actions({ rollout, onDone }: ActionsProps) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const confirm = useConfirm();
@@ -77,7 +86,7 @@ function Actions({ rollout }: { rollout: Rollout }) {
       ok: t(`rollouts.actions.${action}`),
       danger: action === 'cancel',
       run: async () => {
-        await post(action, rollout.id, withdraw);
+        onDone(await post(action, rollout.id, withdraw));
         await Promise.all([
           client.invalidateQueries({ queryKey: keys.rollouts }),
           client.invalidateQueries({ queryKey: keys.submissions }),
@@ -98,6 +107,25 @@ function Actions({ rollout }: { rollout: Rollout }) {
       {t(`rollouts.actions.${action}`)}
     </Button>
   ));
+}
+
+/** LeftOutWords says whom the last retry left as they are, and why. */
+function LeftOutWords({ leftOut, onClose }: { leftOut: LeftOut[]; onClose: () => void }) {
+  const { t } = useTranslation();
+  if (leftOut.length === 0) return null;
+  return (
+    <div className="banner" role="status" data-testid="left-out">
+      <b>{t('board.leftOut', { n: leftOut.reduce((sum, l) => sum + l.merchants, 0) })}</b>
+      <ul>
+        {leftOut.map((l) => (
+          <li key={l.reason}>{t('board.leftOutFor', { n: l.merchants, reason: l.reason })}</li>
+        ))}
+      </ul>
+      <button type="button" className="plainbutton" onClick={onClose} data-testid="left-out-close">
+        {t('common.close')}
+      </button>
+    </div>
+  );
 }
 
 /** PaceWords says how fast a rollout goes on and when it will end like this. */
@@ -217,6 +245,7 @@ export default function RolloutPage() {
   const query = useQuery(rolloutQuery(id));
   const may = useCan('operator');
   const [panel, setPanel] = useState<'edit' | 'rollback' | null>(null);
+  const [leftOut, setLeftOut] = useState<LeftOut[]>([]);
   const rollout = query.data;
   const open = rollout && !['completed', 'canceled'].includes(rollout.state);
   const [shown, setShown] = useState(id);
@@ -224,6 +253,7 @@ export default function RolloutPage() {
     // Another rollout, such as the one that takes this back.
     setShown(id);
     setPanel(null);
+    setLeftOut([]);
   }
   const canGoBack = rollout?.kind === 'release' && (rollout.counts.released ?? 0) > 0;
   return (
@@ -261,11 +291,12 @@ export default function RolloutPage() {
             {t('board.rollback')}
           </Button>
         )}
-        {rollout && <Actions rollout={rollout} />}
+        {rollout && <Actions key={rollout.id} rollout={rollout} onDone={setLeftOut} />}
       </PageHead>
       <QueryView query={query} rows={8}>
         {(rollout) => (
           <>
+            <LeftOutWords leftOut={leftOut} onClose={() => setLeftOut([])} />
             <Summary rollout={rollout} />
             <RolloutMerchants key={rollout.id} rollout={rollout} />
           </>
