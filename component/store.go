@@ -358,7 +358,7 @@ func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, fo
 	if len(following.Clauses) > 0 {
 		q = fresh + `, stored AS (` + insert + `)` + following.with() + ` SELECT id, dedupe_key FROM stored`
 	}
-	states := make(postgres.Texts, len(messages))
+	states := make([]string, len(messages))
 	for i, w := range messages {
 		states[i] = w.State
 	}
@@ -383,10 +383,10 @@ func insertMessages(ctx context.Context, db postgres.DB, messages []*waiting, fo
 func columnsOf(messages []*waiting) []any {
 	n := len(messages)
 	const columns = 9
-	all := make(postgres.Texts, columns*n)
-	texts := func(column int) postgres.Texts { return all[column*n : (column+1)*n] }
+	all := make([]string, columns*n)
+	texts := func(column int) []string { return all[column*n : (column+1)*n] }
 	// Columns that most messages leave empty are not sent where all do.
-	rarely := func(column int) postgres.Texts {
+	rarely := func(column int) []string {
 		if slices.ContainsFunc(texts(column), func(t string) bool { return t != "" }) {
 			return texts(column)
 		}

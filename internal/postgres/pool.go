@@ -67,7 +67,6 @@ func Open(ctx context.Context, url sealed.Secret, cfg PoolConfig) (*pgxpool.Pool
 	config.ConnConfig.Tracer = cfg.Tracer
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		readTimesAsUTC(conn.TypeMap())
-		writeTextsAtOnce(conn.TypeMap())
 		conn.PgConn().CustomData()[connectedAt] = time.Now()
 		return nil
 	}
