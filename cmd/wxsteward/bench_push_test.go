@@ -151,17 +151,25 @@ func BenchmarkPush(b *testing.B) {
 			of   *benchWorld
 			next func() request
 			got  []figures
-		}{{name: "healthz", of: w, next: w.healthz}, {name: "plain", of: w, next: w.plain}, {name: "encrypted", of: w, next: w.encrypted(b)}, {name: "floor", of: floor, next: floor.plain}}
+		}{
+			{name: "healthz", of: w, next: w.healthz},
+			{name: "plain", of: w, next: w.plain},
+			{name: "encrypted", of: w, next: w.encrypted(b)},
+			{name: "floor", of: floor, next: floor.plain},
+		}
 		hammer := func(i int, d time.Duration) figures {
 			k := kinds[i]
 			return k.of.hammer(b, func(b *testing.B) caller { b.Helper(); return client.connect(k.of, b) }, benchConnections, d, k.next)
 		}
-		for i := range kinds {
-			hammer(i, d/3) // warms up
-		}
-		for range benchRounds {
-			for i := range kinds {
-				kinds[i].got = append(kinds[i].got, hammer(i, d))
+		// The floor has its rounds behind the others, so that what it leaves to the database is not done in theirs.
+		for _, together := range [][]int{{0, 1, 2}, {3}} {
+			for _, i := range together {
+				hammer(i, d/3) // warms up
+			}
+			for range benchRounds {
+				for _, i := range together {
+					kinds[i].got = append(kinds[i].got, hammer(i, d))
+				}
 			}
 		}
 		bare := median(kinds[0].got)

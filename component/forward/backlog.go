@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A rule whose target takes less than comes is behind, once more than Config.atHand of its deliveries could be sent already. Then
+// A rule whose target takes nothing is behind, once more than Config.atHand of its deliveries could be sent already. Then
 // a commit of messages leaves one row with their ids in the backlog of the rule, instead of a delivery for each message, which
 // nobody can send yet. What is in the backlog becomes deliveries, the oldest first, whenever less than half of Config.atHand is
 // left to send. Each process decides for itself whether a rule is behind: where two see it differently, messages go both ways and
@@ -20,6 +20,9 @@ const (
 	// A rule that is behind is looked at after the shorter pause when its target has taken something since, else after the longer.
 	lookSoon  = 50 * time.Millisecond
 	lookLater = 250 * time.Millisecond
+	// A target that has taken something so lately is alive. What waits for it is sent soon, and quicker while the messages are at
+	// hand, so it keeps its deliveries however many they are.
+	aliveFor = time.Second
 )
 
 // queues is what this process knows of what waits, by rule.
@@ -170,18 +173,17 @@ func (s *Service) balance(ctx context.Context, r *armed, due int) error {
 	}
 	s.mu.Lock()
 	l := s.lane(r.ID)
-	moves := l.delivered || made > 0
-	l.delivered = false
+	sinceTaken := time.Since(l.tookAt)
 	s.mu.Unlock()
 
 	s.queues.mu.Lock()
 	defer s.queues.mu.Unlock()
 	one := s.queues.rule(r.ID)
-	one.behind = left || due > s.cfg.atHand
-	one.lookedAt, one.delay = time.Now(), lookLater
-	if moves {
+	one.behind = left || due > s.cfg.atHand && sinceTaken > aliveFor
+	if one.delay = lookLater; made > 0 || sinceTaken < time.Since(one.lookedAt) {
 		one.delay = lookSoon
 	}
+	one.lookedAt = time.Now()
 	return nil
 }
 

@@ -36,9 +36,9 @@ const (
 // lane is what this process has under way for one rule.
 type lane struct {
 	inFlight  int
-	saturated bool // a free place is worth a look
-	delivered bool // the target has taken something since the backlog was looked at
-	failures  int  // in a row
+	saturated bool      // a free place is worth a look
+	failures  int       // in a row
+	tookAt    time.Time // when the target last took something
 	lookedAt  time.Time
 }
 
@@ -271,7 +271,7 @@ func (s *Service) send(ctx context.Context, r *armed, d claimed, before time.Tim
 	switch {
 	case !res.asked():
 	case res.ok():
-		l.failures, l.delivered = 0, true
+		l.failures, l.tookAt = 0, time.Now()
 	default:
 		l.failures++
 	}

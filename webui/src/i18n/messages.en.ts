@@ -89,7 +89,7 @@ export const messagesEn = {
     nextTry: 'Next try: ',
     soon: 'any moment',
     waitsPaused: 'The rule is paused; it goes on when the rule does',
-    waitsBehind: 'The business system takes less than comes; it is sent when those before it are',
+    waitsBehind: 'The business system has taken nothing for a while; it is sent when those before it are',
     waitsDisabled: 'The rule is disabled; it goes on when the rule is enabled',
     retry: 'Try now',
     sendAgain: 'Send again',

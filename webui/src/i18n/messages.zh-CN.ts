@@ -89,7 +89,7 @@ export const messagesZhCN = {
     nextTry: '下次尝试：',
     soon: '即将开始',
     waitsPaused: '规则已暂停，恢复后继续',
-    waitsBehind: '业务系统接收得比消息来得慢，前面的消息送出后就会发送',
+    waitsBehind: '业务系统有一段时间没有接收，前面的消息送出后就会发送',
     waitsDisabled: '规则未启用，启用后继续',
     retry: '立即重试',
     sendAgain: '再发一次',
